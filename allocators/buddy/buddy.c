@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * buddy: start, hand-over into it, and the helpers its parts share. See buddy.h for the invariants.
+ *
+ * Whole largest-order blocks are added as one bit each; only the ends of a run need records.
+ */
+#include "buddy.h"
+
+#include "fpg/base/range.h"
+
+#include <errno.h>
+
+#define META_ALIGN 64U
+
+static uint64_t span_blocks(struct pfn_range span)
+{
+	return (ALIGN_UP(span.end.n, MAX_ORDER_NR_PAGES) - ALIGN_DOWN(span.start.n, MAX_ORDER_NR_PAGES)) >>
+	       MAX_PAGE_ORDER;
+}
+
+static size_t buddy_meta_bytes(const struct palloc_geometry *geometry)
+{
+	uint64_t blocks = span_blocks(geometry->span);
+	return ALIGN_UP(sizeof(struct buddy), META_ALIGN) + fresh_bytes(blocks) +
+	       bits_to_words(blocks) * sizeof(uint64_t);
+}
+
+static int buddy_init(struct palloc *pa, void *meta, size_t bytes)
+{
+	struct palloc_geometry geometry = { .span = pa->span };
+	if (bytes < buddy_meta_bytes(&geometry) || pa->pageblocks == NULL) {
+		return -EINVAL;
+	}
+	struct buddy *b = meta;
+	uint64_t blocks = span_blocks(pa->span);
+	uint64_t *words = (uint64_t *)((char *)meta + ALIGN_UP(sizeof(*b), META_ALIGN));
+	b->base = ALIGN_DOWN(pa->span.start.n, MAX_ORDER_NR_PAGES);
+	b->zone_bits = (uint64_t)pa->zone_id << PAGE_ZONE_SHIFT;
+	b->map = pa->pageblocks;
+	fresh_init(&b->fresh, blocks, words);
+	b->cut = words + fresh_bytes(blocks) / sizeof(uint64_t);
+	pa->priv = b;
+	return 0;
+}
+
+bool buddy_lookup(const struct buddy *b, uint64_t n, struct buddy_block *out)
+{
+	uint64_t i = buddy_block_index(b, n);
+	if (fresh_test(&b->fresh, i)) {
+		out->start = b->base + (i << MAX_PAGE_ORDER);
+		out->end = out->start + MAX_ORDER_NR_PAGES;
+		out->word = 0;
+		out->fresh = true;
+		out->free = true;
+		return true;
+	}
+	if (!bits_test(b->cut, i)) {
+		return false;
+	}
+	/* Heads lie at multiples of their size: only those that clearing low bits of @n reaches can hold it. */
+	uint64_t head = n;
+	for (;;) {
+		uint64_t word = buddy_page(head)->word;
+		if (buddy_owns(b, word)) {
+			out->start = head;
+			out->end = head + (1ULL << page_word_order(word));
+			out->word = word;
+			out->fresh = false;
+			out->free = page_word_state(word) == PAGE_FREE;
+			return out->end > n;
+		}
+		if (ALIGN_DOWN(head, MAX_ORDER_NR_PAGES) == head) {
+			return false;
+		}
+		head &= head - 1;
+	}
+}
+
+void buddy_mark_cut(struct buddy *b, uint64_t start, uint64_t end)
+{
+	bits_set_range(b->cut, buddy_block_index(b, start), buddy_block_index(b, end - 1) + 1);
+}
+
+void buddy_unfresh(struct buddy *b, uint64_t n)
+{
+	fresh_clear(&b->fresh, buddy_block_index(b, n));
+	buddy_mark_cut(b, n, n + 1);
+}
+
+bool buddy_record_missing(struct palloc *pa, uint64_t n)
+{
+	struct pfn_range want = { pfn(n), pfn(n + 1) };
+	if (frame_table_populated(want)) {
+		return false;
+	}
+	pa->want = want;
+	return true;
+}
+
+bool buddy_pieces_missing(struct palloc *pa, uint64_t start, uint64_t end)
+{
+	uint64_t known = UINT64_MAX;
+	while (start < end) {
+		uint64_t chunk = start >> FRAME_TABLE_CHUNK_ORDER;
+		if (chunk != known && buddy_record_missing(pa, start)) {
+			return true;
+		}
+		known = chunk;
+		start += 1ULL << buddy_piece_order(start, end);
+	}
+	return false;
+}
+
+void buddy_pieces_free(struct buddy *b, uint64_t start, uint64_t end)
+{
+	while (start < end) {
+		unsigned int order = buddy_piece_order(start, end);
+		buddy_list_add(b, start, order, pageblock_type(b->map, pfn(start)));
+		start += 1ULL << order;
+	}
+}
+
+/** Some frame of [start, end) is managed already. The ends lie in one largest-order block each. */
+static bool managed_already(const struct buddy *b, uint64_t start, uint64_t end)
+{
+	struct buddy_block block;
+	while (start < end) {
+		uint64_t next = ALIGN_DOWN(start, MAX_ORDER_NR_PAGES) + MAX_ORDER_NR_PAGES;
+		uint64_t i = buddy_block_index(b, start);
+		if (fresh_test(&b->fresh, i)) {
+			return true;
+		}
+		if (bits_test(b->cut, i)) {
+			if (buddy_lookup(b, start, &block)) {
+				return true;
+			}
+			for (uint64_t n = start; n < next && n < end; n++) {
+				if (buddy_owns(b, buddy_page(n)->word)) {
+					return true;
+				}
+			}
+		}
+		start = next;
+	}
+	return false;
+}
+
+/** Pageblocks of special types end up in parts on lists: true when a record for that is missing. */
+static bool special_missing(struct palloc *pa, uint64_t start, uint64_t end)
+{
+	const struct pageblock_map *map = buddy_of(pa)->map;
+	while (start < end) {
+		uint64_t next = ALIGN_DOWN(start, MAX_ORDER_NR_PAGES) + MAX_ORDER_NR_PAGES;
+		next = next < end ? next : end;
+		bool movable = pageblock_all_movable(map, (struct pfn_range){ pfn(start), pfn(next) });
+		while (start < next) {
+			if (!movable && buddy_record_missing(pa, start)) {
+				return true;
+			}
+			start = movable ? next : ALIGN_DOWN(start, PAGEBLOCK_NR_PAGES) + PAGEBLOCK_NR_PAGES;
+		}
+	}
+	return false;
+}
+
+/** Whole largest-order blocks: a run of bits, or, where a pageblock is not MOVABLE, blocks on lists. */
+static void add_whole(struct palloc *pa, uint64_t start, uint64_t end)
+{
+	struct buddy *b = buddy_of(pa);
+	if (start >= end) {
+		return;
+	}
+	if (pageblock_all_movable(b->map, (struct pfn_range){ pfn(start), pfn(end) })) {
+		fresh_set_range(&b->fresh, buddy_block_index(b, start), buddy_block_index(b, end));
+		return;
+	}
+	for (uint64_t n = start; n < end; n += MAX_ORDER_NR_PAGES) {
+		uint64_t next = n + MAX_ORDER_NR_PAGES;
+		if (pageblock_all_movable(b->map, (struct pfn_range){ pfn(n), pfn(next) })) {
+			fresh_set_range(&b->fresh, buddy_block_index(b, n), buddy_block_index(b, n) + 1);
+		} else {
+			buddy_mark_cut(b, n, next);
+			buddy_merge_block(pa, n, MAX_PAGE_ORDER);
+		}
+	}
+}
+
+static int add_free(struct palloc *pa, uint64_t start, uint64_t end)
+{
+	struct buddy *b = buddy_of(pa);
+	uint64_t whole = ALIGN_UP(start, MAX_ORDER_NR_PAGES);
+	uint64_t whole_end = ALIGN_DOWN(end, MAX_ORDER_NR_PAGES);
+	if (whole >= whole_end) {
+		whole = end;
+		whole_end = end;
+	}
+	if (managed_already(b, start, end)) {
+		return -EINVAL;
+	}
+	if (buddy_pieces_missing(pa, start, whole) || buddy_pieces_missing(pa, whole_end, end) ||
+	    (b->map->special != 0 && special_missing(pa, start, end))) {
+		return -EAGAIN;
+	}
+	b->free_pages += end - start;
+	if (start < whole) {
+		buddy_mark_cut(b, start, whole);
+		buddy_merge_range(pa, start, whole);
+	}
+	if (whole_end < end) {
+		buddy_mark_cut(b, whole_end, end);
+		buddy_merge_range(pa, whole_end, end);
+	}
+	add_whole(pa, whole, whole_end);
+	return 0;
+}
+
+/** The next frame of [n, end) that is head of a block somebody holds, or @end. */
+static uint64_t next_head(const struct buddy *b, uint64_t n, uint64_t end)
+{
+	while (n < end) {
+		if (n % FRAME_TABLE_CHUNK == 0 && !frame_populated(pfn(n))) {
+			n += FRAME_TABLE_CHUNK;
+			continue;
+		}
+		if (buddy_owns(b, buddy_page(n)->word)) {
+			return n;
+		}
+		n++;
+	}
+	return end;
+}
+
+/**
+ * Adopt [start, end): heads that are there stay, what lies between them becomes blocks.
+ * @commit  false: only find out what is missing
+ */
+static int adopt(struct palloc *pa, uint64_t start, uint64_t end, bool commit)
+{
+	struct buddy *b = buddy_of(pa);
+	uint64_t n = start;
+	while (n < end) {
+		uint64_t head = next_head(b, n, end);
+		if (!commit && buddy_pieces_missing(pa, n, head)) {
+			return -EAGAIN;
+		}
+		while (commit && n < head) {
+			unsigned int order = buddy_piece_order(n, head);
+			buddy_record_used(b, n, order, pageblock_type(b->map, pfn(n)));
+			n += 1ULL << order;
+		}
+		n = head;
+		if (head < end) {
+			uint64_t word = buddy_page(head)->word;
+			n = head + (1ULL << page_word_order(word));
+			if (n > end || page_word_state(word) == PAGE_FREE) {
+				return -EINVAL;
+			}
+		}
+	}
+	return 0;
+}
+
+static int add_allocated(struct palloc *pa, uint64_t start, uint64_t end)
+{
+	struct buddy *b = buddy_of(pa);
+	for (uint64_t i = buddy_block_index(b, start); i <= buddy_block_index(b, end - 1); i++) {
+		struct buddy_block block;
+		uint64_t first = b->base + (i << MAX_PAGE_ORDER);
+		uint64_t from = first > start ? first : start;
+		/* Records alone do not tell: heads may be there to be adopted. Fresh and free ones contradict. */
+		if (buddy_lookup(b, from, &block) && (block.free || block.start < start)) {
+			return -EINVAL;
+		}
+	}
+	int err = adopt(pa, start, end, false);
+	if (err != 0) {
+		return err;
+	}
+	buddy_mark_cut(b, start, end);
+	return adopt(pa, start, end, true);
+}
+
+static int buddy_add(struct palloc *pa, const struct palloc_run *run)
+{
+	struct buddy *b = buddy_of(pa);
+	uint64_t start = run->range.start.n;
+	uint64_t end = run->range.end.n;
+	int err = -EINVAL;
+	if (!buddy_in_span(pa, run->range)) {
+		return -EINVAL;
+	}
+	if (run->state == PALLOC_RUN_FREE) {
+		err = add_free(pa, start, end);
+	} else if (run->state == PALLOC_RUN_ALLOCATED) {
+		err = add_allocated(pa, start, end);
+	}
+	if (err == 0) {
+		b->managed_pages += end - start;
+	}
+	return err;
+}
+
+const struct palloc_ops buddy_palloc_ops = {
+	.name = "buddy",
+	.title = "free lists by order and migratetype",
+	.caps = PALLOC_CAP_FREE | PALLOC_CAP_ORDER | PALLOC_CAP_SUBFREE | PALLOC_CAP_CLAIM | PALLOC_CAP_CLASS |
+		PALLOC_CAP_SHRINK | PALLOC_CAP_RECORDS,
+	.max_order = MAX_PAGE_ORDER,
+	.meta_bytes = buddy_meta_bytes,
+	.init = buddy_init,
+	.add = buddy_add,
+	.alloc = buddy_alloc,
+	.free = buddy_free,
+	.claim = buddy_claim,
+	.retag = buddy_retag,
+	.shrink = buddy_shrink,
+	.stats = buddy_stats,
+	.walk = buddy_walk,
+	.check = buddy_check,
+};

@@ -1,0 +1,3 @@
+obj-y += base/out.o base/json.o base/assert.o
+obj-y += base/bits.o
+obj-y += base/parse.o base/sort.o

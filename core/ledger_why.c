@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * `ledger why ADDRESS` in plain sentences: who holds the byte, since when, by which rule and node,
+ * which RAM it is part of, who else wanted it, and, where there is no RAM to be had, what the
+ * device tree describes.
+ */
+#include "ledger_private.h"
+
+#include "fpg/base/parse.h"
+#include "fpg/base/range.h"
+#include "fpg/core/boot_memory.h"
+#include "fpg/core/memblock.h"
+#include "fpg/core/palloc_ops.h"
+#include "fpg/core/zone.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define SENTENCE_BYTES 512
+
+/** One answer: what is known of the address, and where sentences go. */
+struct why {
+	phys_addr_t address;
+	struct ledger_row row;
+	bool found;
+	struct ledger_ram ram;
+	bool in_ram;
+	/** What the device tree describes in all, and what was cut from it. */
+	phys_addr_t ram_bytes;
+	phys_addr_t cut_bytes;
+	phys_addr_t ram_start;
+	phys_addr_t ram_end;
+	uint32_t ram_ranges;
+	void (*say)(struct why *w, const char *sentence);
+	struct out *out;
+	struct json *j;
+};
+
+static void FPG_PRINTF(2, 3) say(struct why *w, const char *fmt, ...)
+{
+	char text[SENTENCE_BYTES];
+	struct out_buffer b;
+	va_list ap;
+	out_buffer_init(&b, text, sizeof(text));
+	va_start(ap, fmt);
+	out_vprintf(&b.out, fmt, ap);
+	va_end(ap);
+	w->say(w, text);
+}
+
+static bool find_row(void *ctx, const struct ledger_row *row)
+{
+	struct why *w = ctx;
+	if (w->address >= row->base && w->address - row->base < row->size) {
+		w->row = *row;
+		w->found = true;
+	}
+	w->cut_bytes += row->kind == LEDGER_CUT ? row->size : 0;
+	return true;
+}
+
+static void find_ram(struct why *w)
+{
+	const struct ledger_sources *from = ledger_sources();
+	struct ledger_ram ram;
+	for (uint32_t i = 0; from->ram(from->ctx, i, &ram); i++) {
+		w->ram_start = i == 0 ? ram.base : w->ram_start;
+		w->ram_end = ram.base + ram.size;
+		w->ram_bytes += ram.size;
+		w->ram_ranges++;
+		if (w->address >= ram.base && w->address - ram.base < ram.size) {
+			w->ram = ram;
+			w->in_ram = true;
+		}
+	}
+}
+
+static const char *path_of(int32_t node, char *buf)
+{
+	const struct ledger_sources *from = ledger_sources();
+	if (node < 0 || from->facts == NULL || from->facts->blob == NULL) {
+		return NULL;
+	}
+	return dt_node_path(from->facts->blob, node, buf, DT_PATH_BYTES);
+}
+
+/** By which rule and node @owner has it; only rules about nodes have one. */
+static void say_rule(struct why *w, const char *what, struct mem_owner owner)
+{
+	char path[DT_PATH_BYTES];
+	const char *node = NULL;
+	if (owner.rule == RULE_NODE_REG || owner.rule == RULE_NODE_DYNAMIC) {
+		node = path_of(owner.node, path);
+	}
+	if (node != NULL) {
+		say(w, "%s: %s %s.", what, owner_rule_text((enum owner_rule)owner.rule), node);
+	} else if (owner.rule != RULE_NONE) {
+		say(w, "%s: %s.", what, owner_rule_text((enum owner_rule)owner.rule));
+	}
+}
+
+static void say_owner(struct why *w)
+{
+	struct mem_owner owner = w->row.owner;
+	if (owner.kind == OWNER_NONE) {
+		say(w, "It is reserved in memblock, by a call that named nobody.");
+		return;
+	}
+	say(w, "It has been held by '%s' since the stage '%s'.",
+	    owner_kind_name((enum owner_kind)owner.kind),
+	    boot_stage_name((enum boot_stage)owner.stage));
+	say_rule(w, "Why", owner);
+	if (owner.kind == OWNER_FIRMWARE) {
+		say(w, "The firmware stays there and runs in M-mode: the machine "
+		       "keeps everybody else out of it.");
+	}
+	if (owner.rule == RULE_NODE_REG || owner.rule == RULE_NODE_DYNAMIC) {
+		say(w, "To get it back, change or remove that node in the device tree.");
+	}
+}
+
+static void say_zone(struct why *w)
+{
+	const char *zone = zone_name((enum zone_type)w->row.zone);
+	const char *backend = palloc_table[w->row.detail]->name;
+	switch (w->row.kind) {
+	case LEDGER_ZONE_FREE:
+		say(w, "It is free: zone %s of node %d (page allocator %s) can give it out.", zone,
+		    w->row.nid, backend);
+		break;
+	case LEDGER_ALLOCATED:
+		say(w, "It was allocated from zone %s of node %d (page allocator %s).", zone,
+		    w->row.nid, backend);
+		break;
+	case LEDGER_CACHED:
+		say(w, "It is free, in a hart's cache of zone %s of node %d.", zone, w->row.nid);
+		break;
+	default:
+		say(w, "The page allocator %s of zone %s, node %d, keeps it for itself: %s.",
+		    backend, zone, w->row.nid, ledger_kind_name((enum ledger_kind)w->row.kind));
+		break;
+	}
+}
+
+/** Why RAM did not become memory. */
+static const char *fate_text(uint16_t fate)
+{
+	switch (fate) {
+	case BOOT_RAM_ROUNDED:
+		return "its range of RAM does not begin or end on a page, "
+		       "and this part is less than one";
+	case BOOT_RAM_CUT_MEM:
+		return "bootargs limit the memory to be used (mem=)";
+	case BOOT_RAM_CUT_USABLE:
+		return "/chosen linux,usable-memory-range leaves it out";
+	case BOOT_RAM_CUT_WINDOW:
+		return "it lies outside the addresses that the linear map "
+		       "of this paging mode can show";
+	default:
+		return boot_ram_fate_name((enum boot_ram_fate)fate);
+	}
+}
+
+/** The device tree's RAM as a whole: the answer to "why only 4 of 8 GiB". */
+static void say_all_ram(struct why *w)
+{
+	char all[24];
+	char cut[24];
+	if (w->ram_ranges == 0) {
+		say(w, "The device tree describes no RAM at all.");
+		return;
+	}
+	say(w, "The device tree describes %s of RAM in %u range%s between 0x%llx and 0x%llx.",
+	    format_size(all, sizeof(all), w->ram_bytes), w->ram_ranges,
+	    w->ram_ranges == 1 ? "" : "s", (unsigned long long)w->ram_start,
+	    (unsigned long long)w->ram_end);
+	if (w->cut_bytes != 0) {
+		say(w, "Of that, %s are not used; `ledger` lists them as cut.",
+		    format_size(cut, sizeof(cut), w->cut_bytes));
+	}
+	if (!w->in_ram) {
+		say(w, "If the machine has more RAM than that, its device tree does not say so: "
+		       "the firmware that passes it, or the .dts, has to be corrected.");
+	}
+}
+
+static void say_row(struct why *w)
+{
+	switch (w->row.kind) {
+	case LEDGER_FREE:
+		say(w, "Nobody holds it: memblock can give it out.");
+		break;
+	case LEDGER_HELD:
+		say_owner(w);
+		break;
+	case LEDGER_NOMAP:
+		say(w, "It is marked no-map, and nobody reserved it: "
+		       "it is neither mapped nor given out.");
+		break;
+	case LEDGER_CUT:
+		say(w, "It is RAM by the device tree, but it is not used: %s.",
+		    fate_text(w->row.detail));
+		say_all_ram(w);
+		break;
+	case LEDGER_ROUNDED:
+		say(w, "It shares a page with something reserved, or with the end of RAM: "
+		       "only whole pages are given out.");
+		break;
+	case LEDGER_TWICE:
+		say(w, "A page allocator has it although it is reserved. "
+		       "This is a mistake in Firstpage.");
+		say_owner(w);
+		break;
+	case LEDGER_UNEXPLAINED:
+		say(w, "Nobody holds it and no page allocator knows it. "
+		       "This is a mistake in Firstpage.");
+		break;
+	case LEDGER_UNDESCRIBED:
+		say(w, "memblock has it as memory, but nothing describes it. "
+		       "This is a mistake in Firstpage.");
+		break;
+	case LEDGER_OUTSIDE:
+		say(w, "There is no RAM here: no enabled memory node describes it. "
+		       "It is reserved all the same.");
+		say_owner(w);
+		break;
+	default:
+		say_zone(w);
+		break;
+	}
+	if (w->row.flags & LEDGER_ROW_NOMAP) {
+		say(w, "It is no-map: it appears in no page table.");
+	}
+}
+
+static bool say_claim(void *ctx, const struct memblock_region *claim)
+{
+	struct why *w = ctx;
+	say(w, "Claimed as well, later, by '%s': 0x%llx-0x%llx%s.",
+	    owner_kind_name((enum owner_kind)claim->owner.kind), (unsigned long long)claim->base,
+	    ull(claim->base + claim->size),
+	    claim->flags & MEMBLOCK_NOMAP ? ", no-map (which wins)" : "");
+	say_rule(w, "Its reason", claim->owner);
+	return true;
+}
+
+static void say_ram(struct why *w)
+{
+	char path[DT_PATH_BYTES];
+	char size[24];
+	const char *node = path_of(w->ram.node, path);
+	say(w, "It is part of the RAM at 0x%llx-0x%llx (%s)%s%s, node %d.",
+	    (unsigned long long)w->ram.base, ull(w->ram.base + w->ram.size),
+	    format_size(size, sizeof(size), w->ram.size), node != NULL ? ", described by " : "",
+	    node != NULL ? node : "", w->ram.nid < 0 ? 0 : w->ram.nid);
+}
+
+static int ask(struct why *w)
+{
+	int err = ledger_walk(find_row, w, NULL);
+	if (err == 0) {
+		find_ram(w);
+	}
+	return err;
+}
+
+static void answer(struct why *w)
+{
+	if (w->found) {
+		say_row(w);
+	} else {
+		say(w, "There is no RAM here: no enabled memory node describes this address, "
+		       "and nothing reserves it.");
+	}
+	memblock_claims_at(w->address, say_claim, w);
+	if (w->in_ram) {
+		say_ram(w);
+	} else {
+		say_all_ram(w);
+	}
+}
+
+static void to_text(struct why *w, const char *sentence)
+{
+	out_printf(w->out, "  %s\n", sentence);
+}
+
+static void to_json(struct why *w, const char *sentence)
+{
+	json_string(w->j, sentence);
+}
+
+int ledger_why_print(struct out *out, phys_addr_t address)
+{
+	struct why w = { .address = address, .say = to_text, .out = out };
+	int err = ask(&w);
+	if (err != 0) {
+		return err;
+	}
+	if (w.found) {
+		ledger_print_row(out, &w.row);
+	} else {
+		out_printf(out, "  0x%llx\n", (unsigned long long)address);
+	}
+	answer(&w);
+	return 0;
+}
+
+int ledger_why_json(struct json *j, phys_addr_t address)
+{
+	struct why w = { .address = address, .say = to_json, .j = j };
+	int err = ask(&w);
+	if (err != 0) {
+		return err;
+	}
+	json_kv_hex(j, "address", address);
+	if (w.found) {
+		ledger_row_json(j, &w.row);
+	}
+	json_kv_bool(j, "ram", w.in_ram);
+	json_key(j, "sentences");
+	json_array_begin(j);
+	answer(&w);
+	json_array_end(j);
+	return 0;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Ranges that are no power of two: exact sizes and exact frames, as single pages. Records of all frames are populated
+ * before anything is taken apart, so that giving back, in any parts, needs no memory.
+ */
+#define LOG_MODULE "page_alloc"
+#include "page_alloc_private.h"
+
+#include "fpg/base/bits.h"
+#include "fpg/base/range.h"
+#include "fpg/core/log.h"
+
+#include <errno.h>
+
+bool frames_are_single_pages(const struct zone *zone, struct pfn_range frames)
+{
+	uint64_t mask = PAGE_STATE_MASK | PAGE_ORDER_MASK | PAGE_ZONE_MASK | PAGE_REF_MASK;
+	uint64_t expected = page_allocated_word(zone, 0, 0) & mask;
+	for (uint64_t n = frames.start.n; n < frames.end.n; n++) {
+		if ((pfn_to_page(pfn(n))->word & mask) != expected) {
+			return false;
+		}
+	}
+	return true;
+}
+
+void frames_make_single(const struct zone *zone, struct pfn_range frames, unsigned int type)
+{
+	for (uint64_t n = frames.start.n; n < frames.end.n; n++) {
+		struct page *page = pfn_to_page(pfn(n));
+		page->word = page_allocated_word(zone, 0, type);
+		page->second = 0;
+	}
+}
+
+/** Give single pages back; their records are checked. */
+static int give_back(struct zone *zone, struct pfn_range frames)
+{
+	if (!zone_has(zone, PALLOC_CAP_RECORDS)) {
+		frame_table_clear(frames);
+	}
+	return zone_free_range(zone, frames);
+}
+
+void *alloc_pages_exact(size_t bytes, gfp_t gfp)
+{
+	if (bytes == 0 || bytes > PAGE_SIZE << MAX_PAGE_ORDER) {
+		pr_warn("%zu bytes of exact pages refused: not within 1 to %lu", bytes, PAGE_SIZE << MAX_PAGE_ORDER);
+		return NULL;
+	}
+	uint64_t pages = ALIGN_UP(bytes, PAGE_SIZE) / PAGE_SIZE;
+	unsigned int order = log2_ceil(pages);
+	struct page *page = alloc_pages(gfp, order);
+	if (page == NULL) {
+		return NULL;
+	}
+	struct zone *zone = zone_by_id(page_word_zone(page->word));
+	pfn_t first = page_to_pfn(page);
+	struct pfn_range block = { first, pfn_add(first, 1ULL << order) };
+	if (!zone_has(zone, PALLOC_CAP_FREE | PALLOC_CAP_SUBFREE)) {
+		return page_address(page);
+	}
+	if (zone_populate_all(zone, block) != 0) {
+		__free_pages(page, order);
+		return NULL;
+	}
+	frames_make_single(zone, block, gfp_migratetype(gfp));
+	struct pfn_range rest = { pfn_add(first, pages), block.end };
+	if (rest.start.n < rest.end.n) {
+		FPG_CHECK(give_back(zone, rest) == 0);
+	}
+	return page_address(page);
+}
+
+void free_pages_exact(const void *addr, size_t bytes)
+{
+	if (addr == NULL) {
+		return;
+	}
+	pfn_t first = phys_to_pfn(port_virt_to_phys(addr));
+	uint64_t pages = ALIGN_UP(bytes, PAGE_SIZE) / PAGE_SIZE;
+	struct zone *zone = pages != 0 ? pfn_to_zone(first) : NULL;
+	if (zone != NULL && !zone_has(zone, PALLOC_CAP_SUBFREE)) {
+		__free_pages(pfn_to_page(first), log2_ceil(pages));
+		return;
+	}
+	struct pfn_range range = { first, pfn_add(first, pages) };
+	if (free_contig_range(range) != 0) {
+		pr_err("free of %llu pages at pfn 0x%llx refused: not all are single pages in use",
+		       (unsigned long long)pages, (unsigned long long)first.n);
+	}
+}
+
+/** The zone that holds all of @range, or NULL. */
+static struct zone *range_zone(struct pfn_range range)
+{
+	if (range.start.n >= range.end.n) {
+		return NULL;
+	}
+	struct zone *zone = pfn_to_zone(range.start);
+	if (zone == NULL || zone->palloc == NULL || range.end.n > zone->span.end.n) {
+		return NULL;
+	}
+	return zone;
+}
+
+int alloc_contig_range(struct pfn_range range, gfp_t gfp, pfn_t *blocker)
+{
+	struct zone *zone = range_zone(range);
+	if (zone == NULL || gfp_refusal(gfp) != NULL) {
+		return -EINVAL;
+	}
+	struct palloc *pa = zone->palloc;
+	if (!zone_has(zone, PALLOC_CAP_CLAIM)) {
+		return -ENOTSUP;
+	}
+	int err = zone_populate_all(zone, range);
+	while (err == 0) {
+		struct pfn_range want = { { 0 }, { 0 } };
+		unsigned long flags = spin_lock_irqsave(&zone->lock);
+		err = pa->ops->claim(pa, range, blocker);
+		if (err == 0) {
+			zone->free_pages -= pfn_range_pages(range);
+			zone->counters.allocs++;
+			frames_make_single(zone, range, gfp_migratetype(gfp));
+		}
+		want = pa->want;
+		spin_unlock_irqrestore(&zone->lock, flags);
+		if (err != -EAGAIN) {
+			break;
+		}
+		err = zone_populate(zone, want);
+	}
+	frame_reserve_refill(zone);
+	if (err == 0 && (gfp & __GFP_ZERO)) {
+		for (uint64_t n = range.start.n; n < range.end.n; n++) {
+			port_clear_page(port_phys_to_virt(pfn_to_phys(pfn(n))));
+		}
+	}
+	return err;
+}
+
+int free_contig_range(struct pfn_range range)
+{
+	struct zone *zone = range_zone(range);
+	if (zone == NULL || !frames_are_single_pages(zone, range) || !zone_has(zone, PALLOC_CAP_FREE)) {
+		return -EINVAL;
+	}
+	return give_back(zone, range);
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Hand-over between two instances: walk one, add to the other, compare. Everything that can fail for want of memory
+ * comes first; what the old backend left in the frame table is wiped as it goes, blocks in use keep their records.
+ */
+#include "fpg/core/palloc_handover.h"
+
+#include "fpg/base/bits.h"
+#include "fpg/base/errno.h"
+#include "fpg/base/range.h"
+
+/** Heads of the largest pieces of [start, end), one populate a chunk. */
+static int populate_heads(uint64_t start, uint64_t end, palloc_populate_fn populate, void *ctx)
+{
+	while (start < end) {
+		unsigned int by_size = log2_floor(end - start);
+		unsigned int order = start == 0 ? MAX_PAGE_ORDER : bit_lowest(start);
+		order = order < by_size ? order : by_size;
+		order = order < MAX_PAGE_ORDER ? order : MAX_PAGE_ORDER;
+		int err = populate(ctx, (struct pfn_range){ pfn(start), pfn(start + 1) });
+		if (err != 0) {
+			return err;
+		}
+		uint64_t chunk_end = ALIGN_DOWN(start, FRAME_TABLE_CHUNK) + FRAME_TABLE_CHUNK;
+		start += 1ULL << order;
+		/* Whatever else begins in this chunk is populated with it. */
+		while (start < chunk_end && start < end) {
+			by_size = log2_floor(end - start);
+			order = bit_lowest(start);
+			start += 1ULL << (order < by_size ? order : by_size);
+		}
+	}
+	return 0;
+}
+
+int palloc_populate_edges(struct pfn_range run, palloc_populate_fn populate, void *ctx)
+{
+	uint64_t whole = ALIGN_UP(run.start.n, MAX_ORDER_NR_PAGES);
+	uint64_t whole_end = ALIGN_DOWN(run.end.n, MAX_ORDER_NR_PAGES);
+	if (whole >= whole_end) {
+		return populate_heads(run.start.n, run.end.n, populate, ctx);
+	}
+	int err = populate_heads(run.start.n, whole, populate, ctx);
+	return err != 0 ? err : populate_heads(whole_end, run.end.n, populate, ctx);
+}
+
+struct run_count {
+	uint32_t runs;
+	/** Where the last managed run ended. */
+	uint64_t end;
+};
+
+static bool count_run(void *ctx, const struct palloc_run *run)
+{
+	struct run_count *c = ctx;
+	if (run->state != PALLOC_RUN_HOLE && run->state != PALLOC_RUN_META) {
+		c->runs += c->runs == 0 || c->end != run->range.start.n;
+		c->end = run->range.end.n;
+	}
+	return true;
+}
+
+uint32_t palloc_managed_runs(const struct palloc *pa)
+{
+	struct run_count c = { 0 };
+	pa->ops->walk(pa, count_run, &c);
+	return c.runs;
+}
+
+struct handover {
+	struct palloc *from;
+	struct palloc *to;
+	palloc_populate_fn populate;
+	void *ctx;
+	int err;
+	uint64_t free_pages;
+	uint64_t used_pages;
+};
+
+static bool is_free(const struct palloc_run *run)
+{
+	return run->state == PALLOC_RUN_FREE || run->state == PALLOC_RUN_PADDING;
+}
+
+static bool prepare_run(void *ctx, const struct palloc_run *run)
+{
+	struct handover *h = ctx;
+	if (run->state == PALLOC_RUN_FREE || run->state == PALLOC_RUN_PADDING ||
+	    run->state == PALLOC_RUN_ALLOCATED) {
+		h->err = palloc_populate_edges(run->range, h->populate, h->ctx);
+	}
+	return h->err == 0;
+}
+
+static bool move_run(void *ctx, const struct palloc_run *run)
+{
+	struct handover *h = ctx;
+	struct palloc_run moved = {
+		.range = run->range,
+		.state = is_free(run) ? PALLOC_RUN_FREE : PALLOC_RUN_ALLOCATED,
+		.type = run->type,
+	};
+	if (run->state == PALLOC_RUN_HOLE || run->state == PALLOC_RUN_META) {
+		return true;
+	}
+	if (is_free(run)) {
+		frame_table_clear(run->range);
+		h->free_pages += pfn_range_pages(run->range);
+	} else {
+		h->used_pages += pfn_range_pages(run->range);
+	}
+	h->err = h->to->ops->add(h->to, &moved);
+	while (h->err == -EAGAIN) {
+		h->err = h->populate(h->ctx, h->to->want);
+		if (h->err == 0) {
+			h->err = h->to->ops->add(h->to, &moved);
+		}
+	}
+	return h->err == 0;
+}
+
+/** Wipe what @to wrote over free memory; only for a source that keeps no records itself. */
+static bool wipe_run(void *ctx, const struct palloc_run *run)
+{
+	(void)ctx;
+	if (is_free(run)) {
+		frame_table_clear(run->range);
+	}
+	return true;
+}
+
+int palloc_handover(struct palloc *from, struct palloc *to, palloc_populate_fn populate, void *ctx)
+{
+	struct handover h = { .from = from, .to = to, .populate = populate, .ctx = ctx };
+	struct palloc_stats stats;
+	if (from->span.start.n != to->span.start.n || from->span.end.n != to->span.end.n) {
+		return -EINVAL;
+	}
+	from->state = PALLOC_RETIRING;
+	if (to->ops->caps & PALLOC_CAP_RECORDS) {
+		from->ops->walk(from, prepare_run, &h);
+	}
+	if (h.err == 0) {
+		from->ops->walk(from, move_run, &h);
+		bool lost = h.err != 0 && (from->ops->caps & PALLOC_CAP_RECORDS);
+		if (h.err != 0 && !lost) {
+			from->ops->walk(from, wipe_run, NULL);
+		}
+		/* A source whose records are gone cannot serve on. Its free runs had records, so nothing was missing. */
+		FPG_CHECK(!lost);
+	}
+	if (h.err != 0) {
+		from->state = PALLOC_LIVE;
+		return h.err;
+	}
+	from->state = PALLOC_RETIRED;
+	to->state = PALLOC_LIVE;
+	to->ops->stats(to, &stats);
+	bool same = stats.free_pages == h.free_pages && stats.managed_pages == h.free_pages + h.used_pages;
+	return same ? 0 : -EUCLEAN;
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What reports need from the backends: all runs by ascending address, free blocks by order, counts, checks. */
+#include "page_alloc_private.h"
+#include "zone_private.h"
+
+#include "fpg/base/bits.h"
+#include "fpg/base/errno.h"
+#include "fpg/core/ledger.h"
+
+/* ---- walking ---------------------------------------------------------------------------------------------- */
+
+struct walk {
+	palloc_zone_run_fn fn;
+	void *ctx;
+	struct zone *zone;
+	/** Only what lies here is passed on. */
+	struct pfn_range window;
+	bool stopped;
+};
+
+static bool see_run(void *ctx, const struct palloc_run *run)
+{
+	struct walk *w = ctx;
+	struct palloc_run part = *run;
+	part.range = pfn_range_common(run->range, w->window);
+	if (run->state == PALLOC_RUN_HOLE || pfn_range_pages(part.range) == 0) {
+		return run->range.start.n < w->window.end.n;
+	}
+	w->stopped = !w->fn(w->ctx, w->zone, &part);
+	return !w->stopped;
+}
+
+static void walk_zone(struct walk *w, struct zone *zone, struct pfn_range window)
+{
+	if (zone->palloc == NULL || w->stopped) {
+		return;
+	}
+	w->zone = zone;
+	w->window = window;
+	zone->palloc->ops->walk(zone->palloc, see_run, w);
+}
+
+/** The zone with the lowest span that begins at or after @from. */
+struct next_zone {
+	uint64_t from;
+	/** The last zone seen with this start, so that equal starts are all found. */
+	const struct zone *after;
+	struct zone *found;
+	bool overlap;
+};
+
+static bool find_next(void *ctx, struct zone *zone)
+{
+	struct next_zone *n = ctx;
+	if (zone->span.start.n < n->from) {
+		return true;
+	}
+	if (n->found == NULL || zone->span.start.n < n->found->span.start.n) {
+		n->found = zone;
+	}
+	return true;
+}
+
+/** Some zones' spans overlap: nodes whose memory interleaves. */
+static bool find_overlap(void *ctx, struct zone *zone)
+{
+	struct next_zone *n = ctx;
+	if (n->after != NULL && zone != n->after &&
+	    pfn_range_pages(pfn_range_common(zone->span, n->after->span)) != 0) {
+		n->overlap = true;
+	}
+	return !n->overlap;
+}
+
+static bool any_overlap(void *ctx, struct zone *zone)
+{
+	struct next_zone n = { .after = zone };
+	zone_for_each(find_overlap, &n);
+	*(bool *)ctx = n.overlap;
+	return !n.overlap;
+}
+
+/** Memory of interleaved nodes, one run of memory after the other. */
+static bool walk_memory(void *ctx, struct pfn_range frames, int nid)
+{
+	struct walk *w = ctx;
+	for (unsigned int type = 0; type < MAX_NR_ZONES; type++) {
+		struct zone *zone = &node_table[nid]->zones[type];
+		struct pfn_range part = pfn_range_common(frames, zone->span);
+		if (zone->present_pages != 0 && pfn_range_pages(part) != 0) {
+			walk_zone(w, zone, part);
+		}
+	}
+	return !w->stopped;
+}
+
+void palloc_walk_all(palloc_zone_run_fn fn, void *ctx)
+{
+	struct walk w = { .fn = fn, .ctx = ctx };
+	bool overlap = false;
+	zone_for_each(any_overlap, &overlap);
+	if (overlap) {
+		zone_for_each_memory(walk_memory, &w);
+		return;
+	}
+	struct next_zone next = { .from = 0 };
+	zone_for_each(find_next, &next);
+	while (next.found != NULL && !w.stopped) {
+		walk_zone(&w, next.found, next.found->span);
+		next = (struct next_zone){ .from = next.found->span.end.n };
+		zone_for_each(find_next, &next);
+	}
+}
+
+/* ---- the ledger's view ------------------------------------------------------------------------------------ */
+
+struct ledger_view {
+	ledger_fn fn;
+	void *ctx;
+};
+
+static bool ledger_run(void *ctx, struct zone *zone, const struct palloc_run *run)
+{
+	static const uint8_t kinds[] = {
+		[PALLOC_RUN_FREE] = LEDGER_ZONE_FREE,
+		[PALLOC_RUN_ALLOCATED] = LEDGER_ALLOCATED,
+		[PALLOC_RUN_META] = LEDGER_META,
+		[PALLOC_RUN_PADDING] = LEDGER_PADDING,
+	};
+	struct ledger_view *view = ctx;
+	struct ledger_row row = {
+		.base = pfn_to_phys(run->range.start),
+		.size = pfn_range_pages(run->range) << PAGE_SHIFT,
+		.kind = kinds[run->state],
+		.nid = (int16_t)zone->nid,
+		.zone = (uint16_t)zone->type,
+	};
+	for (uint16_t i = 0; palloc_table[i] != NULL; i++) {
+		if (palloc_table[i] == zone->palloc->ops) {
+			row.detail = i;
+		}
+	}
+	return view->fn(view->ctx, &row);
+}
+
+void palloc_ledger_runs(ledger_fn fn, void *ctx)
+{
+	struct ledger_view view = { fn, ctx };
+	palloc_walk_all(ledger_run, &view);
+}
+
+/* ---- counts ----------------------------------------------------------------------------------------------- */
+
+static bool count_blocks(void *ctx, const struct palloc_run *run)
+{
+	uint64_t *blocks = ctx;
+	uint64_t n = run->range.start.n;
+	while (run->state == PALLOC_RUN_FREE && n < run->range.end.n) {
+		unsigned int by_size = log2_floor(run->range.end.n - n);
+		unsigned int order = n == 0 ? MAX_PAGE_ORDER : bit_lowest(n);
+		order = order < by_size ? order : by_size;
+		if (order >= MAX_PAGE_ORDER) {
+			uint64_t whole = (run->range.end.n - n) >> MAX_PAGE_ORDER;
+			blocks[MAX_PAGE_ORDER] += whole;
+			n += whole << MAX_PAGE_ORDER;
+			continue;
+		}
+		blocks[order]++;
+		n += 1ULL << order;
+	}
+	return true;
+}
+
+void zone_free_blocks(struct zone *zone, uint64_t blocks[MAX_PAGE_ORDER + 1])
+{
+	for (unsigned int order = 0; order <= MAX_PAGE_ORDER; order++) {
+		blocks[order] = 0;
+	}
+	if (zone->palloc != NULL) {
+		unsigned long flags = spin_lock_irqsave(&zone->lock);
+		zone->palloc->ops->walk(zone->palloc, count_blocks, blocks);
+		spin_unlock_irqrestore(&zone->lock, flags);
+	}
+}
+
+int zone_stats(struct zone *zone, struct palloc_stats *out)
+{
+	if (zone->palloc == NULL) {
+		return -ENODEV;
+	}
+	unsigned long flags = spin_lock_irqsave(&zone->lock);
+	zone->palloc->ops->stats(zone->palloc, out);
+	spin_unlock_irqrestore(&zone->lock, flags);
+	return 0;
+}
+
+int zone_check(struct zone *zone, const char **why)
+{
+	struct palloc_stats stats;
+	*why = NULL;
+	if (zone->palloc == NULL) {
+		return -ENODEV;
+	}
+	unsigned long flags = spin_lock_irqsave(&zone->lock);
+	int err = zone->palloc->ops->check(zone->palloc, why);
+	zone->palloc->ops->stats(zone->palloc, &stats);
+	if (err == 0 && stats.exact &&
+	    (stats.free_pages != zone->free_pages || stats.managed_pages != zone->managed_pages)) {
+		*why = "the zone's counts differ from the backend's";
+		err = -EUCLEAN;
+	}
+	spin_unlock_irqrestore(&zone->lock, flags);
+	return err;
+}
+
+static bool sum_managed(void *ctx, struct zone *zone)
+{
+	*(uint64_t *)ctx += zone->managed_pages;
+	return true;
+}
+
+static bool sum_free(void *ctx, struct zone *zone)
+{
+	*(uint64_t *)ctx += zone->free_pages;
+	return true;
+}
+
+uint64_t page_alloc_managed_pages(void)
+{
+	uint64_t sum = 0;
+	zone_for_each(sum_managed, &sum);
+	return sum;
+}
+
+uint64_t page_alloc_free_pages(void)
+{
+	uint64_t sum = 0;
+	zone_for_each(sum_free, &sum);
+	return sum;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Compiler attributes, and FPG_ENABLED() for Kconfig symbols, so that both branches always compile. */
+#pragma once
+
+#define FPG_MUST_CHECK	     __attribute__((warn_unused_result))
+#define FPG_PRINTF(fmt, arg) __attribute__((format(printf, fmt, arg)))
+#define FPG_NORETURN	     __attribute__((noreturn))
+#define FPG_PACKED	     __attribute__((packed))
+#define FPG_UNUSED	     __attribute__((unused))
+#define FPG_NOINLINE	     __attribute__((noinline))
+#define FPG_ALIGNED(bytes)   __attribute__((aligned(bytes)))
+
+#define likely(x)   __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+#ifndef ARRAY_SIZE
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#endif
+
+#ifndef container_of
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+#endif
+
+/*
+ * FPG_ENABLED(CONFIG_X): 1 when the Kconfig bool is y (defined as 1 in the generated header), else 0. For use in
+ * `if`, not in `#if`: the branch that is off is still compiled and then dropped.
+ */
+#define FPG_ENABLED(option)	     FPG_ENABLED_1(option)
+#define FPG_ENABLED_1(value)	     FPG_ENABLED_2(FPG_ENABLED_ARG_##value)
+#define FPG_ENABLED_ARG_1	     0,
+#define FPG_ENABLED_2(...)	     FPG_ENABLED_3(__VA_ARGS__ 1, 0, 0)
+#define FPG_ENABLED_3(junk, val, ...) (val)

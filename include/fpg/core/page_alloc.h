@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The page allocator as its users see it, whatever the backend: Linux's calls with Linux's meaning, the start that
+ * takes memory over from memblock, and what reports need to know.
+ */
+#pragma once
+
+#include "fpg/base/compiler.h"
+#include "fpg/core/gfp.h"
+#include "fpg/core/page.h"
+#include "fpg/core/zone.h"
+
+/* ---- start ------------------------------------------------------------------------------------------------ */
+
+/**
+ * Make nodes and zones, choose the backend, give each zone an instance of it and hand memblock's free memory over.
+ * Needs the linear map and a registered frame table. Afterwards memblock only answers questions.
+ *
+ * @choice  palloc= of the bootargs, or NULL: CONFIG_PALLOC_DEFAULT. An unknown one is named in a warning.
+ * Return:  0 | -EINVAL (a backend of this build is wrong, said in the log) | -ENOMEM | -ENODEV (no memory)
+ */
+FPG_MUST_CHECK int page_alloc_init(const char *choice);
+
+/** The name of the backend that serves; "none" before page_alloc_init(). */
+const char *page_alloc_backend_name(void);
+
+/** Forget everything. For tests that start over. */
+void page_alloc_reset(void);
+
+/* ---- allocating ------------------------------------------------------------------------------------------- */
+
+/**
+ * Allocate 1 << @order pages, aligned to their size, from the zones that @gfp allows, near ones first.
+ *
+ * Context: any hart; takes zone locks; handlers of interrupts may not call it
+ * Return:  the first page, reference count 1; NULL when nothing fits or the flags are refused (a warning says so,
+ *          unless __GFP_NOWARN)
+ * Owner:   the caller, until __free_pages() with the same order
+ */
+struct page *alloc_pages(gfp_t gfp, unsigned int order);
+
+/** The same, beginning at node @nid's zones; with __GFP_THISNODE only there. */
+struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order);
+
+static inline struct page *alloc_page(gfp_t gfp)
+{
+	return alloc_pages(gfp, 0);
+}
+
+/** The same by address in the linear map. */
+void *__get_free_pages(gfp_t gfp, unsigned int order);
+
+/**
+ * Give a block back. A page that nobody allocated, one that is free already, or another order than it was allocated
+ * with is refused with an error that names the frame; nothing changes then. @page may be NULL.
+ */
+void __free_pages(struct page *page, unsigned int order);
+
+/** By address in the linear map; NULL is fine. */
+void free_pages(const void *addr, unsigned int order);
+
+static inline void __free_page(struct page *page)
+{
+	__free_pages(page, 0);
+}
+
+/**
+ * As many whole pages as @bytes need, contiguous, no more; each is a page of its own afterwards.
+ * Return: NULL as alloc_pages(), or when @bytes is 0 or more than the largest block
+ * Owner:  the caller, until free_pages_exact() with the same size, or __free_page() of each
+ */
+void *alloc_pages_exact(size_t bytes, gfp_t gfp);
+void free_pages_exact(const void *addr, size_t bytes);
+
+/**
+ * Take exactly the frames of @range, all or none, as single pages.
+ *
+ * @blocker  out, may be NULL: first frame that was not free (only on -EBUSY)
+ * Return:   0 | -EBUSY | -EINVAL (empty, or not within one zone) | -ENOTSUP (the backend cannot) | -ENOMEM (no room
+ *           for the frames' records); nothing changed on error
+ */
+FPG_MUST_CHECK int alloc_contig_range(struct pfn_range range, gfp_t gfp, pfn_t *blocker);
+
+/** Give single pages back, all or none. Return: 0 | -EINVAL (one is not such a page; nothing changed) */
+FPG_MUST_CHECK int free_contig_range(struct pfn_range range);
+
+/* ---- seeing ----------------------------------------------------------------------------------------------- */
+
+/** Frees refused so far, in all zones and outside of any. */
+uint64_t page_alloc_refused_frees(void);
+
+/** Pages handed over to the zones, and those free now. */
+uint64_t page_alloc_managed_pages(void);
+uint64_t page_alloc_free_pages(void);
+
+/** Return false to stop. */
+typedef bool (*palloc_zone_run_fn)(void *ctx, struct zone *zone, const struct palloc_run *run);
+
+/**
+ * Every maximal run of frames that a zone's backend knows, holes left out. Zones whose spans overlap are told apart.
+ * @fn may not allocate or free. Runs ascend by address over all zones.
+ */
+void palloc_walk_all(palloc_zone_run_fn fn, void *ctx);
+
+/** The same as the ledger wants it: a ledger_runs_fn. Registered by page_alloc_init(). */
+struct ledger_row;
+void palloc_ledger_runs(bool (*fn)(void *ctx, const struct ledger_row *row), void *ctx);
+
+/** Free blocks of one zone by order, as a buddy system would cut its free runs, whatever the backend. */
+void zone_free_blocks(struct zone *zone, uint64_t blocks[MAX_PAGE_ORDER + 1]);
+
+/** Statistics of the zone's backend. Return: 0 | -ENODEV (it has none yet) */
+FPG_MUST_CHECK int zone_stats(struct zone *zone, struct palloc_stats *out);
+
+/** The backend's own check, and that its counts are the zone's. Return: 0 | -EUCLEAN with @why | -ENODEV */
+FPG_MUST_CHECK int zone_check(struct zone *zone, const char **why);

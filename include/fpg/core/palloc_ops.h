@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a page-allocator backend is: an ops table (const, shared) and instances (one a zone). This header and the
+ * frame table (fpg/core/page.h) are all that a backend sees.
+ *
+ * The front end (core/page_alloc.c) does once what every backend would repeat: argument checks, gfp and zone choice,
+ * locks, per-hart caches, counters, watermarks, zeroing, double-free and owner checks. A backend never reads or
+ * writes the memory it manages.
+ *
+ * Calls on one instance never overlap: the front end holds the zone's lock (unless SELFLOCK). Records of the frame
+ * table may be missing; a backend that would have to write one answers -EAGAIN, see struct palloc.want.
+ */
+#pragma once
+
+#include "fpg/base/compiler.h"
+#include "fpg/base/types.h"
+#include "fpg/core/gfp.h"
+#include "fpg/core/page.h"
+#include "fpg/core/pageblock.h"
+
+/** What a backend can do; validated once against its function pointers. */
+enum palloc_caps {
+	/** free() works. */
+	PALLOC_CAP_FREE = 1 << 0,
+	/** Serves powers of two only, aligned to themselves; the front end rounds requests up and frees the rest. */
+	PALLOC_CAP_ORDER = 1 << 1,
+	/** Serves any count of frames. */
+	PALLOC_CAP_RUN = 1 << 2,
+	/** free() takes any part of an allocation. */
+	PALLOC_CAP_SUBFREE = 1 << 3,
+	/** claim() is present. */
+	PALLOC_CAP_CLAIM = 1 << 4,
+	/** retag() is present: whole pageblocks have a migratetype that steers allocation. */
+	PALLOC_CAP_CLASS = 1 << 5,
+	/** drain() is present: the backend keeps per-hart state itself and gets no per-hart cache in front. */
+	PALLOC_CAP_HART = 1 << 6,
+	/** shrink() is present. */
+	PALLOC_CAP_SHRINK = 1 << 7,
+	/** Does its own synchronisation: the front end takes no lock. */
+	PALLOC_CAP_SELFLOCK = 1 << 8,
+	/** Frames are also counted by a parent instance. */
+	PALLOC_CAP_OVERLAY = 1 << 9,
+	/**
+	 * Keeps its state in the frame table: free blocks are records in state FREE, and alloc() and claim() leave the
+	 * head of each block as page_word(PAGE_ALLOCATED, order, type, zone). Without it a backend never writes one.
+	 */
+	PALLOC_CAP_RECORDS = 1 << 10,
+};
+
+enum palloc_run_state {
+	PALLOC_RUN_FREE,
+	PALLOC_RUN_ALLOCATED,
+	/** Metadata inside the span. */
+	PALLOC_RUN_META,
+	/** Held by the backend to keep alignment; free again after a hand-over. */
+	PALLOC_RUN_PADDING,
+	/** Not managed: no RAM, or never added. */
+	PALLOC_RUN_HOLE,
+};
+
+/** What a span looks like, for sizing metadata. */
+struct palloc_geometry {
+	struct pfn_range span;
+	uint32_t harts;
+	/** Most disjoint ranges that will be added. */
+	uint32_t max_runs;
+};
+
+struct palloc_run {
+	struct pfn_range range;
+	enum palloc_run_state state;
+	enum migratetype type;
+};
+
+struct palloc_req {
+	uint32_t pages;
+	/** The block's first frame is a multiple of 1 << align_order. */
+	uint8_t align_order;
+	uint8_t type; /* enum migratetype */
+	uint16_t hart;
+	/** PALLOC_REQ_… */
+	uint32_t flags;
+};
+
+/** May dip into reserves (HIGHATOMIC). */
+#define PALLOC_REQ_HIGH (1u << 0)
+/** Movable request that may be served from CMA pageblocks. */
+#define PALLOC_REQ_CMA (1u << 1)
+/** Records cannot be populated now: serve from populated memory, or fail with -ENOMEM. */
+#define PALLOC_REQ_POPULATED (1u << 2)
+
+/** Result of alloc(): 16 bytes, returned in registers. err is 0 or a negative errno. */
+struct palloc_block {
+	pfn_t start;
+	uint32_t pages;
+	/** Where it really came from. */
+	uint8_t type; /* enum migratetype */
+	uint8_t reserved;
+	int16_t err;
+};
+
+struct palloc_stats {
+	uint64_t managed_pages;
+	uint64_t free_pages;
+	/** Largest run or block free, in pages. */
+	uint64_t largest_free_pages;
+	uint64_t meta_bytes;
+	/** Counts agree with a walk at any time, not only when idle. */
+	bool exact;
+};
+
+struct palloc;
+
+/** Return false to stop the walk. */
+typedef bool (*palloc_walk_fn)(void *ctx, const struct palloc_run *run);
+
+struct palloc_ops {
+	const char *name;
+	/** One line for people. */
+	const char *title;
+	uint32_t caps;
+	/** Largest request: 1 << max_order pages. */
+	uint8_t max_order;
+
+	/** Bytes of metadata, at most 1 bit a frame plus a constant a hart and run; touches nothing. */
+	size_t (*meta_bytes)(const struct palloc_geometry *geometry);
+	/**
+	 * @meta: zeroed, aligned to 64 bytes, virtually contiguous, meta_bytes() long. The instance's span, nid, zone id
+	 * and pageblocks are set. Afterwards every frame is unavailable. Not per frame.
+	 */
+	int (*init)(struct palloc *pa, void *meta, size_t bytes);
+	/**
+	 * Make a run FREE (its records are zero), or record it ALLOCATED (adoption: heads that the frame table has are
+	 * kept). The frames are not managed yet. Any order of calls; ascending is the cheapest. Does not need memory.
+	 * Return: 0 | -EAGAIN with @pa->want | -EINVAL (outside the span, or made free though managed) | -ENOSPC (more
+	 *         disjoint runs than the geometry said); nothing changed
+	 */
+	int (*add)(struct palloc *pa, const struct palloc_run *run);
+	/** block.err: 0 | -ENOMEM | -EAGAIN with @pa->want | -EINVAL (a request the backend's caps exclude) */
+	struct palloc_block (*alloc)(struct palloc *pa, const struct palloc_req *req);
+	/**
+	 * @range was allocated, claimed or adopted, as whole blocks, or as any part of them with SUBFREE.
+	 * Return: 0 | -EAGAIN with @pa->want (only for parts of a block) | -EINVAL (not allocated); nothing changed
+	 */
+	int (*free)(struct palloc *pa, struct pfn_range range);
+	/** Exactly these frames, all or none. Return: 0 | -EBUSY with *@blocker | -EAGAIN with @pa->want | -EINVAL */
+	int (*claim)(struct palloc *pa, struct pfn_range range, pfn_t *blocker);
+	/** Whole pageblocks, in use or not. Return: 0 | -EAGAIN with @pa->want | -EINVAL (not whole, outside the span) */
+	int (*retag)(struct palloc *pa, struct pfn_range range, enum migratetype type);
+	void (*drain)(struct palloc *pa, uint32_t hart);
+	/** Stop managing free frames. Return: 0 | -EBUSY (some are in use) | -EAGAIN with @pa->want | -EINVAL */
+	int (*shrink)(struct palloc *pa, struct pfn_range range);
+	void (*stats)(const struct palloc *pa, struct palloc_stats *out);
+	/**
+	 * Maximal runs, ascending, covering the span exactly once; allocates nothing. FREE neighbours differ in type;
+	 * all other neighbours differ in state.
+	 */
+	void (*walk)(const struct palloc *pa, palloc_walk_fn fn, void *ctx);
+	/** Every invariant. Return: 0, or -EUCLEAN with a message in *@why. */
+	int (*check)(const struct palloc *pa, const char **why);
+};
+
+enum palloc_state {
+	PALLOC_EMPTY,
+	PALLOC_LIVE,
+	PALLOC_RETIRING,
+	PALLOC_RETIRED,
+};
+
+/** One instance: a zone's allocator. The backend keeps its own state in the metadata it was given (priv). */
+struct palloc {
+	const struct palloc_ops *ops;
+	struct pfn_range span;
+	uint16_t nid;
+	uint16_t zone_id;
+	enum palloc_state state;
+	void *meta;
+	size_t meta_bytes;
+	void *priv;
+	struct palloc *parent;
+	/** Migratetypes of the zone's pageblocks; outlives the instance. */
+	struct pageblock_map *pageblocks;
+	/**
+	 * After -EAGAIN: frames whose records have to be populated before the call can work. The front end does that
+	 * with no zone lock held and calls again; other calls may come in between.
+	 */
+	struct pfn_range want;
+};
+
+/** Generated from Kconfig in listed order, NULL-terminated (tools/gen_registry.py). */
+extern const struct palloc_ops *const palloc_table[];

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Nodes and zones, made from memblock: which frames belong together, how many there are, and in which order other
+ * zones stand in for one that is full.
+ *
+ * Invariants: the zones of a node do not overlap; spans of different nodes may, then the frames' records and memblock
+ * tell them apart. present counts whole frames of mappable memory in the span, managed those given to the backend.
+ */
+#pragma once
+
+#include "fpg/base/compiler.h"
+#include "fpg/base/types.h"
+#include "fpg/core/palloc_ops.h"
+#include "fpg/core/spinlock.h"
+
+/** X(id, name) */
+#define ZONE_TYPES(X)                                                                                                 \
+	X(ZONE_DMA, "DMA")                                                                                            \
+	X(ZONE_DMA32, "DMA32")                                                                                        \
+	X(ZONE_NORMAL, "Normal")                                                                                      \
+	X(ZONE_MOVABLE, "Movable")
+
+enum zone_type {
+#define X(id, name) id,
+	ZONE_TYPES(X)
+#undef X
+	MAX_NR_ZONES
+};
+
+/** Pages kept to back records of the frame table that are written for the first time. */
+#define FRAME_RESERVE_PAGES 32
+
+struct frame_reserve {
+	struct spinlock lock;
+	uint32_t count;
+	/** How many there should be; refilled when half are gone. */
+	uint32_t goal;
+	/** Somebody is refilling it. */
+	uint32_t busy;
+	/** Pages that back records now, taken from here. */
+	uint64_t used;
+	phys_addr_t pages[FRAME_RESERVE_PAGES];
+};
+
+struct zone_counters {
+	uint64_t allocs;
+	uint64_t frees;
+	/** Requests that this zone could not serve. */
+	uint64_t misses;
+	/** Frees that were refused: double, foreign, of the wrong order. */
+	uint64_t refused;
+};
+
+struct zone {
+	/** Guards the backend, free_pages, managed_pages and the counters. */
+	struct spinlock lock;
+	enum zone_type type;
+	uint16_t nid;
+	/** As it stands in records: nid * MAX_NR_ZONES + type. */
+	uint16_t id;
+	struct pfn_range span;
+	uint64_t present_pages;
+	uint64_t managed_pages;
+	uint64_t free_pages;
+	struct zone_counters counters;
+	/** The backend's live instance: one of instances[]. NULL until page_alloc_init(). */
+	struct palloc *palloc;
+	struct palloc instances[2];
+	struct pageblock_map pageblocks;
+	struct frame_reserve reserve;
+};
+
+struct node {
+	int nid;
+	struct pfn_range span;
+	uint64_t present_pages;
+	struct zone zones[MAX_NR_ZONES];
+	/** Every zone with memory, nearest node first, highest zone first in each; ends with NULL. */
+	struct zone **zonelist;
+};
+
+const char *zone_name(enum zone_type type);
+
+/**
+ * The highest zone that a request with @gfp may be served from, by its zone modifiers; MAX_NR_ZONES when they
+ * contradict each other.
+ */
+enum zone_type gfp_zone(gfp_t gfp);
+
+static inline uint64_t zone_spanned_pages(const struct zone *zone)
+{
+	return pfn_range_pages(zone->span);
+}
+
+/* ---- making them ------------------------------------------------------------------------------------------ */
+
+#define LOCAL_DISTANCE	10
+#define REMOTE_DISTANCE 20
+
+/**
+ * How far memory of @to is from node @from, as the device tree's distance matrix says; 10 is local, 20 the default.
+ * Before zone_init(). Return: 0 | -EINVAL (no such node, or nearer than local), nothing changed
+ */
+FPG_MUST_CHECK int node_distance_set(int from, int to, unsigned int distance);
+unsigned int node_distance(int from, int to);
+
+/**
+ * From which frame on node @nid's memory is for movable allocations only; rounded up to a largest-order block. 0: none.
+ * Before zone_init(). Return: 0 | -EINVAL (no such node)
+ */
+FPG_MUST_CHECK int zone_movable_start_set(int nid, pfn_t start);
+
+/**
+ * Make nodes and zones from memblock's memory (no-map excluded, partial frames rounded inwards) and log them.
+ * Storage comes from memblock. Return: 0 | -ENOMEM | -ENODEV (no memory at all)
+ */
+FPG_MUST_CHECK int zone_init(void);
+
+/** Forget all nodes, distances and movable starts. For tests that start over. */
+void zone_reset(void);
+
+/* ---- finding them ----------------------------------------------------------------------------------------- */
+
+/** Node @nid, or NULL when it has no memory. */
+struct node *node_by_id(int nid);
+
+/** The zone of a record's word; NULL when there is none. */
+struct zone *zone_by_id(unsigned int id);
+
+/** The zone whose memory holds frame @f, or NULL. */
+struct zone *pfn_to_zone(pfn_t f);
+
+/** Return false to stop. */
+typedef bool (*zone_fn)(void *ctx, struct zone *zone);
+
+/** Each zone that has present pages: by node, then from DMA to Movable. */
+void zone_for_each(zone_fn fn, void *ctx);
+
+/** Whole frames of memory [start, end) of node nid; neighbours of one node are one. Return false to stop. */
+typedef bool (*zone_memory_fn)(void *ctx, struct pfn_range frames, int nid);
+
+/** Each run of whole, mappable frames in memblock's memory, ascending. */
+void zone_for_each_memory(zone_memory_fn fn, void *ctx);

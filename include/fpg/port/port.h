@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The whole list of what a machine (platform/{riscv,sbi,console,boards}) or a PC (platform/host) must supply.
+ * Everything above sees the machine through these calls only.
+ */
+#pragma once
+
+#include "fpg/base/compiler.h"
+#include "fpg/base/types.h"
+
+/* ---- console ---------------------------------------------------------------------------------------------- */
+
+/** Write bytes to the console; blocks until they are taken. Context: any hart, any time, also inside a trap. */
+void port_console_write(const char *s, size_t bytes);
+
+/** Return: the next input byte (0..255), or -1 when there is none now. End of input reads as -1 for ever. */
+int port_console_read(void);
+
+/** What the console is: "sbi dbcn", "sbi legacy", "host". */
+const char *port_console_name(void);
+
+/* ---- time and counters ------------------------------------------------------------------------------------ */
+
+/** The time counter, in ticks of the timebase (Privileged v1.12, 4.1.10: the time CSR). */
+uint64_t port_time_ticks(void);
+
+/** Retired instructions of this hart; repeatable only under QEMU's -icount. */
+uint64_t port_instret(void);
+
+/* ---- harts, interrupts ------------------------------------------------------------------------------------ */
+
+/** The hart id (as firmware numbers them) this runs on. */
+uint64_t port_hart_id(void);
+
+/** Mask interrupts on this hart. Return: what port_irq_restore() wants back. */
+unsigned long port_irq_save(void);
+void port_irq_restore(unsigned long flags);
+
+/** Inside a polling loop. */
+void port_relax(void);
+
+/* ---- the end ---------------------------------------------------------------------------------------------- */
+
+/** How the machine can be ended, learnt from the device tree; zero where it offers no such thing. */
+struct port_poweroff {
+	/** sifive,test0 / sifive,test1 register, physical. */
+	phys_addr_t sifive_test;
+	/** A ucb,htif0 node is present. */
+	bool htif;
+	/** Its tohost register (first reg of that node), physical; 0 when the node has no reg: only firmware knows then. */
+	phys_addr_t htif_tohost;
+};
+
+/**
+ * How port_set_poweroff() reaches registers: a function that maps @bytes of device memory for good, or returns NULL
+ * (early_ioremap). Set before port_set_poweroff().
+ */
+void port_set_mmio_map(void *(*map)(phys_addr_t phys, size_t bytes));
+
+/** Learn how the machine ends; maps the registers now, so that a panic needs no mapping. What cannot be mapped is left
+ * out. */
+void port_set_poweroff(const struct port_poweroff *how);
+
+/**
+ * End the machine: by the first that the DTB offers of sifive,test, HTIF, SRST shutdown, legacy shutdown, SRST cold
+ * reboot; else wfi for ever. Does not print; core prints `firstpage: exit N` first.
+ */
+FPG_NORETURN void port_exit(int code);
+
+/* ---- memory ----------------------------------------------------------------------------------------------- */
+
+/**
+ * virtual address - physical address of the linear map. Valid for every byte of mapped RAM once port_linear_ready.
+ * On a host: the simulated RAM's address minus its physical base (0 where physical equals virtual).
+ */
+extern uint64_t port_linear_offset;
+extern bool port_linear_ready;
+
+static inline void *port_phys_to_virt(phys_addr_t pa)
+{
+	return (void *)(uintptr_t)(pa + port_linear_offset);
+}
+
+/** @p points into the linear map, not into the image. */
+static inline phys_addr_t port_virt_to_phys(const void *p)
+{
+	return (phys_addr_t)(uintptr_t)p - port_linear_offset;
+}
+
+/** Physical address of something linked into the image (code, data, .bss, stacks). */
+phys_addr_t port_image_to_phys(const void *p);
+
+/** Zero or copy whole pages; both pointers page aligned. */
+void port_clear_page(void *page);
+void port_copy_page(void *dst, const void *src);
+
+/* ---- address translation hardware ------------------------------------------------------------------------- */
+
+/**
+ * Switch to a root table. Return: 0, or -ENOTSUP when the hart refused the mode (satp read back unchanged, nothing
+ * happened). Flushes this hart's TLB. Source: Privileged v1.12, 4.1.11 (satp; unsupported MODE writes have no effect).
+ * @satp_mode 8 Sv39, 9 Sv48, 10 Sv57
+ */
+FPG_MUST_CHECK int port_address_space_set(unsigned int satp_mode, phys_addr_t root, uint32_t asid);
+
+/** Flush this hart's TLB: everything, or the pages of [va, va + bytes). Source: Privileged v1.12, 4.2.1 (SFENCE.VMA). */
+void port_tlb_flush_all(void);
+void port_tlb_flush_range(vaddr_t va, size_t bytes);
+
+/** Make code just written visible to this hart's fetches (fence.i). */
+void port_fence_i(void);

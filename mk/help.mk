@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# make help.
+
+define HELP_TEXT
+Firstpage: what an operating system does between its first instruction and its first page.
+
+  make run             build and start the image on a simulator, to its prompt
+  make run RUN="ledger; zones"
+                       run these commands, power off; the exit status is 0 if all succeeded
+  make check           everything that must hold: tests, checks, every configuration
+
+  make                 the image: build/firstpage.bin and build/firstpage.elf
+  make menuconfig      choose what is in it; also <board>_defconfig, olddefconfig, savedefconfig
+  make tools           host programs, build/host/fpg-map; make install puts them under PREFIX=/usr/local
+  make unit            host tests with sanitizers (T=memblock: only those whose file name contains it)
+  make test-image      build/firstpage-test.bin: the image with target tests built in (command ktap)
+  make fuzz            fuzzers, each for FUZZ_SECONDS=60
+  make soak            long runs of everything random
+  make format          clang-format in place
+  make tidy cppcheck   static checks
+  make setup doctor    install what is missing; say what was found
+  make clean           remove build/; distclean also removes .config
+
+Boards ($(sort $(patsubst configs/%_defconfig,%,$(wildcard configs/*_defconfig)))):
+  the image is the same for all of them; BOARD= chooses the simulator and its defaults.
+
+Variables
+  BOARD=qemu_virt|spike|spike-isa|sifive_u   RAM=4G   HARTS=4   ARGS="boot arguments"   TIMEOUT=seconds
+  QEMU_ARGS="more of QEMU's options"   OPENSBI=firmware file   O=folder (BUILD= means the same)   V=1
+  LIBFDT_DIR=folder of libfdt's sources   CROSS_COMPILE=riscv64-unknown-elf-   CC=gcc|clang   SETUP=no
+endef
+
+.PHONY: help
+help:
+	@:$(info $(HELP_TEXT))

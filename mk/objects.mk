@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Which objects exist: every source folder lists its own in objects.mk, read once with the image's configuration and
+# once with the hosted one.
+#
+#   obj-y                 both          target-obj-y  the image only      host-obj-y  the hosted library only
+#   palloc-backends-y     names of `const struct palloc_ops`, in listed order (folders are read by name)
+
+OBJECT_LISTS := $(wildcard $(foreach d,base core pagetable monitor,$d/objects.mk) \
+		$(foreach d,boot riscv sbi console boards host,platform/$d/objects.mk)) \
+		$(sort $(wildcard platform/boards/*/objects.mk allocators/*/objects.mk))
+
+# $(eval $(call read-objects,prefix,dir of config.mk,kind))
+define read-objects
+$$(foreach v,$$(filter CONFIG_%,$$(.VARIABLES)),$$(eval undefine $$v))
+$$(foreach v,$$(filter obj-% target-obj-% host-obj-% palloc-backends-%,$$(.VARIABLES)),$$(eval undefine $$v))
+-include $(2)/config.mk
+include $(OBJECT_LISTS)
+$(1)_OBJ_LIST := $$(sort $$(obj-y) $$($(3)-obj-y))
+$(1)_BACKENDS := $$(palloc-backends-y)
+endef
+
+ifeq ($(NEED_CONFIG),1)
+$(eval $(call read-objects,HOST,$(HOST_GEN),host))
+$(eval $(call read-objects,TARGET,$(GEN),target))
+endif
+
+MACHINE_ONLY := platform/boot/% platform/riscv/% platform/sbi/% platform/console/% platform/boards/%
+ifneq ($(filter $(MACHINE_ONLY),$(HOST_OBJ_LIST)),)
+$(error objects.mk: use target-obj-y for $(filter $(MACHINE_ONLY),$(HOST_OBJ_LIST)))
+endif

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# What must be installed for the asked targets; SETUP=no skips the look.
+
+CHECK_GOALS := check unit unit-bins host-lib fuzz fuzz-bins soak format format-check tidy cppcheck clang-target tools install
+SETUP_SET   := $(if $(filter $(CHECK_GOALS),$(MAKECMDGOALS)),check,$(if $(filter run,$(MAKECMDGOALS)),run,build))
+
+setup-needed:
+ifneq ($(SETUP),no)
+	@tools/setup $(SETUP_SET)
+endif
+
+.PHONY: setup doctor
+setup:
+	@tools/setup all
+	@$(if $(LIBFDT_DIR),:,tools/fetch_libfdt $(O)/libfdt)
+
+doctor:
+	@LIBFDT_DIR='$(LIBFDT_DIR)' CROSS_COMPILE='$(CROSS_COMPILE)' O='$(O)' tools/doctor

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Commands that live in files of their own, for the tables, and what several of them need. */
+#pragma once
+
+#include "fpg/monitor/command.h"
+
+int cmd_harts(struct monitor *m, int argc, char **argv);
+int cmd_crash(struct monitor *m, int argc, char **argv);
+int cmd_dtb(struct monitor *m, int argc, char **argv);
+int cmd_ledger(struct monitor *m, int argc, char **argv);
+int cmd_memblock(struct monitor *m, int argc, char **argv);
+int cmd_pagetable(struct monitor *m, int argc, char **argv);
+int cmd_alloc(struct monitor *m, int argc, char **argv);
+int cmd_free(struct monitor *m, int argc, char **argv);
+
+/** What monitor_set_facts() was given, or NULL. */
+const struct dt_facts *monitor_facts(void);
+
+/** CRC-32 of IEEE 802.3. */
+uint32_t monitor_crc32(const void *bytes, size_t count);

@@ -1,0 +1,12 @@
+obj-y += monitor/run.o
+obj-y += monitor/editor.o
+obj-y += monitor/main.o
+obj-y += monitor/cmd_general.o
+obj-y += monitor/cmd_crash.o
+obj-y += monitor/cmd_harts.o
+obj-y += monitor/cmd_dtb.o
+obj-y += monitor/cmd_memblock.o
+obj-y += monitor/cmd_ledger.o
+obj-y += monitor/cmd_memory.o
+obj-y += monitor/cmd_zones.o
+obj-y += monitor/cmd_alloc.o

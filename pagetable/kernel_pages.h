@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where the kernel map's table pages come from: chunks of memblock memory at first, single pages
+ * afterwards.
+ */
+#pragma once
+
+#include "fpg/pagetable/kernel_map.h"
+
+/**
+ * While building: chunks from memblock, reached through early windows. Context argument: the struct
+ * kernel_map.
+ */
+extern const struct pt_page_source kernel_early_source;
+
+/**
+ * After the switch: single pages from memblock, reached through the linear map. Context: the struct
+ * kernel_map.
+ */
+extern const struct pt_page_source kernel_linear_source;
+
+/** Close the windows, and give memblock the pages that no table uses. */
+void kernel_pages_finish(struct kernel_map *map);
+
+/** Close the windows, and give memblock all pages; no table is left. */
+void kernel_pages_abandon(struct kernel_map *map);
+
+/** Called by kernel_map_activate(): frame_table_register() with the window of @map. */
+void vmemmap_register(const struct kernel_map *map);

@@ -1,0 +1,1 @@
+target-obj-y += platform/boards/poweroff.o

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the pieces of platform/boot say to each other. */
+#pragma once
+
+#include "fpg/base/compiler.h"
+#include "fpg/base/types.h"
+#include "fpg/core/image.h"
+
+/**
+ * The first C on the high side: early Sv39 tables on, boot stack, traps caught, interrupts masked, .bss clear.
+ *
+ * @hart  id of this hart, as firmware gave it (a0)
+ * @dtb   a1 as firmware gave it: not looked at yet
+ * @load  physical address of the image's first byte; 2 MiB aligned
+ */
+FPG_NORETURN void boot_main(uint64_t hart, phys_addr_t dtb, phys_addr_t load);
+
+/**
+ * Fill the early tables: the image at its link address (2 MiB leaves, RWX, A and D set) and the fixmap's slot.
+ * Runs with translation off, at the load address; @link is where the image is linked.
+ *
+ * Return: the value for satp
+ */
+uint64_t early_paging_init(phys_addr_t load, uint64_t link);
+
+/**
+ * The early root table, in .bss. It is of no use once the final tables are on.
+ */
+extern uint64_t early_root_table[];
+
+/** Describe the segments of the image loaded at @load, ascending, without gaps; guard pages have prot 0. */
+void kernel_image_describe(struct kernel_image *image, phys_addr_t load);
+
+/**
+ * Map the blob that a1 points to and check all of it; ends the run with the reason when it cannot be believed.
+ * @bytes  out: its totalsize
+ * Return: its first byte, mapped read-only for good
+ */
+const void *boot_map_blob(phys_addr_t a1, size_t *bytes);

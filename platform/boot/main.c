@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The order of things, from the first C on the high side to the prompt. Each step is somebody else's; here they are
+ * only called, and what fails ends the run with the step's name. A ledger snapshot closes each stage.
+ */
+#define LOG_MODULE "boot"
+#include "boot.h"
+
+#include "fpg/base/range.h"
+#include "fpg/core/boot_memory.h"
+#include "fpg/core/ledger.h"
+#include "fpg/core/log.h"
+#include "fpg/core/memblock.h"
+#include "fpg/core/memtest.h"
+#include "fpg/core/page_alloc.h"
+#include "fpg/core/panic.h"
+#include "fpg/monitor/command.h"
+#include "fpg/pagetable/fixmap.h"
+#include "fpg/pagetable/kernel_map.h"
+#include "fpg/port/port.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+static struct kernel_image image;
+static struct boot_memory memory;
+static struct kernel_map map;
+
+static void snapshot(const char *name)
+{
+	int err = ledger_snapshot(name);
+	if (err == -ENOSPC) {
+		pr_info("no room for the ledger snapshot \"%s\"", name);
+	} else if (err != 0) {
+		pr_warn("ledger snapshot \"%s\" failed (error %d)", name, -err);
+	}
+}
+
+static void unmap_window(void *va, size_t bytes)
+{
+	early_memunmap(va, bytes);
+}
+
+/** Facts first: with them the log has a clock, the run an end, and bootargs are known. */
+static void read_device_tree(phys_addr_t a1)
+{
+	struct boot_inputs in = {
+		.blob_phys = a1,
+		.image = &image,
+		.map = early_memremap,
+		.unmap = unmap_window,
+	};
+	in.blob = boot_map_blob(a1, &in.blob_bytes);
+	pr_info("device tree at %#" PRIx64 ", %zu bytes", a1, in.blob_bytes);
+	int err = boot_memory_scan(&memory, &in);
+	if (err != 0) {
+		panic("the device tree cannot be used (error %d)", -err);
+	}
+	log_set_timebase(memory.facts.timebase_hz);
+	if (memory.args.loglevel_given) {
+		log_set_console_level(memory.args.loglevel);
+	}
+	port_set_mmio_map(fixmap_map_device);
+	port_set_poweroff(&memory.facts.poweroff);
+	if (memory.facts.model != NULL) {
+		pr_info("machine: %s", memory.facts.model);
+	}
+}
+
+static void fill_memblock(void)
+{
+	memblock_debug = memory.args.memblock_debug;
+	int err = boot_memory_init(&memory, &memory.in);
+	if (err != 0) {
+		panic("no memory to boot with (error %d)", -err);
+	}
+	ledger_use_boot_memory(&memory);
+	snapshot("memblock");
+	memblock_dump_all();
+}
+
+static void report_unreachable(void *ctx, phys_addr_t base, uint64_t bytes)
+{
+	(void)ctx;
+	pr_warn("RAM %#" PRIx64 "+%#" PRIx64 " lies beyond the linear window and is not used", base,
+		bytes);
+}
+
+/** What the window cannot show leaves memblock first, so that nothing is allocated there. */
+static void limit_to_window(void)
+{
+	const struct vm_layout *layout = &vm_layout_sv39;
+	phys_addr_t base = ALIGN_DOWN(memblock_start_of_DRAM(), LINEAR_BASE_ALIGN);
+	if (memblock_end_of_DRAM() - base > layout->linear_bytes) {
+		int err = boot_memory_limit_window(&memory, base, layout->linear_bytes);
+		if (err != 0) {
+			panic("memory beyond the linear window cannot be set aside (error %d)",
+			      -err);
+		}
+	}
+}
+
+/** The first page of the address space is never mapped, so RAM there is of no use to anybody. */
+static void keep_page_zero(void)
+{
+	if (!memblock_is_map_memory(0)) {
+		return;
+	}
+	int err = memblock_reserve_owned(0, PAGE_SIZE, MEMBLOCK_NONE,
+					 mem_owner(OWNER_PAGE_ZERO, RULE_PAGE_ZERO, -1));
+	if (err != 0) {
+		panic("physical page 0 cannot be kept back (error %d)", -err);
+	}
+}
+
+static void switch_tables(void)
+{
+	boot_stage_set(STAGE_PAGING);
+	limit_to_window();
+	keep_page_zero();
+	int err = kernel_map_build(&map, &image);
+	if (err != 0) {
+		panic("the kernel's page tables cannot be built (error %d)", -err);
+	}
+	err = kernel_map_activate(&map);
+	if (err != 0) {
+		panic("the hart refuses %s (error %d)", map.pt.mode->name, -err);
+	}
+	boot_memory_relocate(&memory);
+	if (ledger_reserve_memory() != 0) {
+		pr_warn("no memory for ledger snapshots: later ones may be missing");
+	}
+	(void)kernel_map_unreachable(&map, report_unreachable, NULL);
+	pr_info("%s on: linear map of %" PRIu64 " MiB at %#" PRIx64 ", %" PRIu64 " table pages",
+		map.pt.mode->name, map.linear_mapped_bytes >> 20,
+		map.linear_base + map.linear_offset, kernel_map_tables(&map));
+	snapshot("paging");
+}
+
+static void start_page_allocator(void)
+{
+	boot_stage_set(STAGE_ZONES);
+	const struct dt_facts *facts = &memory.facts;
+	for (uint32_t from = 0; from < facts->numa_nodes; from++) {
+		for (uint32_t to = 0; to < facts->numa_nodes; to++) {
+			uint8_t distance = dt_numa_distance(facts, from, to);
+			if (node_distance_set((int)from, (int)to, distance) != 0) {
+				pr_warn("numa-distance-map-v1: distance %u from node %u to node %u is ignored",
+					distance, from, to);
+			}
+		}
+	}
+	int err = page_alloc_init(memory.args.palloc);
+	if (err != 0) {
+		panic("no page allocator can be started (error %d)", -err);
+	}
+	snapshot("page allocators");
+}
+
+void boot_main(uint64_t hart, phys_addr_t dtb, phys_addr_t load)
+{
+	panic_init();
+	ledger_collect_warnings();
+	pr_info("Firstpage on hart %" PRIu64 ", loaded at %#" PRIx64 ", console: %s", hart, load,
+		port_console_name());
+	kernel_image_describe(&image, load);
+	read_device_tree(dtb);
+	fill_memblock();
+	switch_tables();
+	memtest_set_passes(memory.args.memtest_patterns);
+	early_memtest(memblock_start_of_DRAM(), memblock_end_of_DRAM());
+	start_page_allocator();
+	(void)early_remap_check_leaks();
+	boot_stage_set(STAGE_MONITOR);
+	monitor_set_facts(&memory.facts);
+	monitor_main(memory.args.run);
+}

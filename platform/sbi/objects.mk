@@ -1,0 +1,1 @@
+target-obj-y += platform/sbi/sbi.o platform/sbi/sbi_console.o

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Hand-over between two backends, with blocks in use: nothing is lost, and what was allocated is freed by the new one. */
+#include "model.h"
+
+#include "fpg/base/errno.h"
+#include "fpg/core/palloc_handover.h"
+
+static int populate(void *ctx, struct pfn_range frames)
+{
+	struct conformance_env *env = ctx;
+	return env->populate(env->ctx, frames);
+}
+
+/** The model's instance moves to backend @to, in the other metadata area. */
+static bool move(struct model *m, const struct palloc_ops *to)
+{
+	struct palloc next;
+	uint64_t free_pages = m->free_pages;
+	if (!model_instance(m, &next, to, 1 - m->area, palloc_managed_runs(&m->pa))) {
+		return false;
+	}
+	int err = palloc_handover(&m->pa, &next, populate, m->env);
+	MODEL_EXPECT(m, err == 0, (uint64_t)-err);
+	MODEL_EXPECT(m, m->pa.state == PALLOC_RETIRED && next.state == PALLOC_LIVE, 0);
+	MODEL_EXPECT(m, m->free_pages == free_pages, 0);
+	m->pa = next;
+	m->ops = to;
+	if (!model_can(m, PALLOC_CAP_RECORDS)) {
+		/* The suite is the front end, and it keeps no heads of its own. */
+		frame_table_clear(m->env->span);
+	}
+	return model_verify(m);
+}
+
+bool handover_conserves(struct conformance_env *env, const struct palloc_ops *from, const struct palloc_ops *to,
+			struct model *m)
+{
+	if (!model_start(m, from, env, 0) || !model_add_memory(m)) {
+		return false;
+	}
+	for (unsigned int round = 0; round < 4; round++) {
+		if (!model_random_run(m, env->steps / 8 + 200) || !model_verify(m)) {
+			return false;
+		}
+		if (!move(m, round % 2 == 0 ? to : from)) {
+			return false;
+		}
+	}
+	if (!model_can(m, PALLOC_CAP_FREE)) {
+		return true;
+	}
+	MODEL_EXPECT(m, model_free_all(m), 0);
+	MODEL_EXPECT(m, m->free_pages == m->managed_pages, m->free_pages);
+	return model_verify(m) && move(m, to);
+}

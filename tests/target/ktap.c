@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The `ktap` monitor command: runs the target tests, prints KTAP version 1, fails if one failed. */
+#include "ktap.h"
+
+#include "fpg/monitor/command.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const struct target_test *const tables[] = {
+	target_tests_string,
+	target_tests_trap,
+	target_tests_protect,
+	target_tests_memory,
+	target_tests_palloc,
+};
+
+static bool wanted(const struct target_test *test, int argc, char **argv)
+{
+	if (argc < 2) {
+		return true;
+	}
+	for (int i = 1; i < argc; i++) {
+		if (strstr(test->name, argv[i]) != NULL) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static unsigned int count(int argc, char **argv)
+{
+	unsigned int n = 0;
+	for (size_t t = 0; t < ARRAY_SIZE(tables); t++) {
+		for (const struct target_test *test = tables[t]; test->name != NULL; test++) {
+			n += wanted(test, argc, argv);
+		}
+	}
+	return n;
+}
+
+static int run_ktap(struct monitor *m, int argc, char **argv)
+{
+	unsigned int total = count(argc, argv);
+	unsigned int number = 0;
+	unsigned int failed = 0;
+	if (total == 0) {
+		out_printf(m->out, "ktap: no test has such a name\n");
+		return -ENOENT;
+	}
+	out_printf(m->out, "KTAP version 1\n1..%u\n", total);
+	for (size_t t = 0; t < ARRAY_SIZE(tables); t++) {
+		for (const struct target_test *test = tables[t]; test->name != NULL; test++) {
+			if (!wanted(test, argc, argv)) {
+				continue;
+			}
+			int bad = test->run(m->out);
+			failed += bad != 0;
+			out_printf(m->out, "%s %u %s\n", bad ? "not ok" : "ok", ++number,
+				   test->name);
+		}
+	}
+	out_printf(m->out, "# %u passed, %u failed\n", number - failed, failed);
+	return failed ? -EIO : 0;
+}
+
+const struct monitor_command monitor_commands_tests[] = {
+	{ "ktap", "[NAME...]", "run the tests built into this image: all, or those whose name has NAME", 0,
+	  MONITOR_WORDS, run_ktap },
+	{ 0 },
+};

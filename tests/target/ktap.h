@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Tests that run on the target: tables of named functions, reported as KTAP lines. */
+#pragma once
+
+#include "fpg/base/out.h"
+
+struct target_test {
+	/** A property, with underscores: "writing_text_faults". */
+	const char *name;
+	/** Return: 0 passed | 1 failed, having printed why as a `# …` line */
+	int (*run)(struct out *out);
+};
+
+/** End of each table: name == NULL. */
+extern const struct target_test target_tests_string[];
+extern const struct target_test target_tests_trap[];
+extern const struct target_test target_tests_protect[];
+extern const struct target_test target_tests_memory[];
+extern const struct target_test target_tests_palloc[];
+
+/** Fails the running test with a line that says where and what. For use inside target_test.run. */
+#define KTAP_EXPECT(out, cond)                                                                     \
+	do {                                                                                       \
+		if (!(cond)) {                                                                     \
+			out_printf((out), "# %s:%d: expected %s\n", __FILE__, __LINE__, #cond);    \
+			return 1;                                                                  \
+		}                                                                                  \
+	} while (0)
