@@ -121,6 +121,7 @@ const char *format_size(char *buf, size_t buf_bytes, uint64_t bytes)
 	out_buffer_init(&b, buf, buf_bytes);
 	uint64_t whole = bytes >> (unit * 10);
 	uint64_t rest = bytes >> ((unit - 1) * 10) & 1023;
-	out_printf(&b.out, "~%" PRIu64 ".%" PRIu64 " %ciB", whole, rest * 10 / 1024, units[unit - 1]);
+	out_printf(&b.out, "~%" PRIu64 ".%" PRIu64 " %ciB", whole, rest * 10 / 1024,
+		   units[unit - 1]);
 	return buf;
 }

@@ -117,10 +117,12 @@ static struct phys_range run_from(const struct dt_list *list, uint32_t first)
 		last++;
 	}
 	const struct dt_range *end = &list->at[last];
-	return (struct phys_range){ list->at[first].base, end->base + end->size - list->at[first].base };
+	return (struct phys_range){ list->at[first].base,
+				    end->base + end->size - list->at[first].base };
 }
 
-bool boot_memory_next_raw(const struct boot_memory *bm, struct boot_ram_walk *walk, struct boot_ram_row *row)
+bool boot_memory_next_raw(const struct boot_memory *bm, struct boot_ram_walk *walk,
+			  struct boot_ram_row *row)
 {
 	const struct dt_list *list = &bm->facts.memory;
 	if (walk->index >= list->count) {
@@ -225,7 +227,8 @@ static void apply_mem_limit(struct boot_memory *bm)
 	struct mem_limit limit = { bm->args.mem_bytes, PHYS_ADDR_MAX };
 	boot_memory_for_each_raw(bm, count_to_limit, &limit);
 	if (limit.end < image->load + image->bytes) {
-		pr_warn("mem=%#" PRIx64 " would cut off the image at %#" PRIx64 "+%#" PRIx64 ": ignored",
+		pr_warn("mem=%#" PRIx64 " would cut off the image at %#" PRIx64 "+%#" PRIx64
+			": ignored",
 			bm->args.mem_bytes, image->load, image->bytes);
 		bm->place_limit = PHYS_ADDR_MAX;
 		return;
@@ -250,7 +253,8 @@ static bool add_row(void *ctx, const struct boot_ram_row *row)
 	}
 	a->bm->memory_bytes += row->range.size;
 	a->err = memblock_add_owned(
-		row->range.base, row->range.size, row->nid, row->hotplug ? MEMBLOCK_HOTPLUG : MEMBLOCK_NONE,
+		row->range.base, row->range.size, row->nid,
+		row->hotplug ? MEMBLOCK_HOTPLUG : MEMBLOCK_NONE,
 		mem_owner(OWNER_NONE, row->node >= 0 ? RULE_NODE_REG : RULE_BOOTARG, row->node));
 	return a->err == 0;
 }
@@ -261,7 +265,8 @@ static void warn_far_nodes(struct boot_memory *bm)
 	for (uint32_t i = 0; i < list->count; i++) {
 		if (list->at[i].nid >= MAX_NUMNODES) {
 			dt_warn(&bm->facts, list->at[i].node,
-				"numa-node-id %" PRId32 ": this build knows %d nodes, so its memory is node 0's",
+				"numa-node-id %" PRId32
+				": this build knows %d nodes, so its memory is node 0's",
 				list->at[i].nid, MAX_NUMNODES);
 		}
 	}

@@ -25,8 +25,8 @@
 
 static int reserve(struct phys_range range, bool nomap, struct mem_owner owner)
 {
-	int err = memblock_reserve_owned(range.base, range.size, nomap ? MEMBLOCK_NOMAP : MEMBLOCK_NONE,
-					 owner);
+	int err = memblock_reserve_owned(range.base, range.size,
+					 nomap ? MEMBLOCK_NOMAP : MEMBLOCK_NONE, owner);
 	phys_addr_t first = ALIGN_DOWN(range.base, PAGE_SIZE);
 	phys_addr_t end = phys_range_end(range);
 	phys_addr_t last = end > ALIGN_DOWN(PHYS_ADDR_MAX, PAGE_SIZE) ? PHYS_ADDR_MAX :
@@ -49,11 +49,12 @@ static struct phys_range blob_range(const struct boot_memory *bm)
 	return (struct phys_range){ bm->in.blob_phys, bm->in.blob_bytes };
 }
 
-static void warn_overlap(const char *what, struct phys_range a, const char *other, struct phys_range b)
+static void warn_overlap(const char *what, struct phys_range a, const char *other,
+			 struct phys_range b)
 {
 	if (phys_ranges_overlap(a, b)) {
-		pr_warn("%s at %#" PRIx64 "+%#" PRIx64 " overlaps %s at %#" PRIx64 "+%#" PRIx64, what,
-			a.base, a.size, other, b.base, b.size);
+		pr_warn("%s at %#" PRIx64 "+%#" PRIx64 " overlaps %s at %#" PRIx64 "+%#" PRIx64,
+			what, a.base, a.size, other, b.base, b.size);
 	}
 }
 
@@ -62,7 +63,8 @@ static int reserve_image(struct boot_memory *bm)
 	const struct kernel_image *image = bm->in.image;
 	struct phys_range run = boot_ram_run(bm, image->load);
 	if (run.size == 0 || phys_range_end(run) - image->load < image->bytes) {
-		pr_warn("the image at %#" PRIx64 "+%#" PRIx64 " does not lie in memory the tree describes",
+		pr_warn("the image at %#" PRIx64 "+%#" PRIx64
+			" does not lie in memory the tree describes",
 			image->load, image->bytes);
 	}
 	for (uint32_t i = 0; i < image->segment_count; i++) {
@@ -87,10 +89,12 @@ static int reserve_loaded(struct boot_memory *bm)
 		warn_overlap("initrd", bm->initrd, "the image", image_range(bm));
 		warn_overlap("initrd", bm->initrd, "the device tree", blob_range(bm));
 		if (boot_ram_run(bm, bm->initrd.base).size == 0) {
-			pr_warn("initrd at %#" PRIx64 "+%#" PRIx64 " does not lie in memory the tree describes",
+			pr_warn("initrd at %#" PRIx64 "+%#" PRIx64
+				" does not lie in memory the tree describes",
 				bm->initrd.base, bm->initrd.size);
 		}
-		err = reserve(bm->initrd, false, mem_owner(OWNER_INITRD, RULE_INITRD, bm->facts.chosen.node));
+		err = reserve(bm->initrd, false,
+			      mem_owner(OWNER_INITRD, RULE_INITRD, bm->facts.chosen.node));
 	}
 	return err;
 }
@@ -108,7 +112,8 @@ static void remember_area(struct boot_memory *bm, const struct dt_range *r, stru
 		return;
 	}
 	if (bm->area_count == BOOT_MAX_AREAS) {
-		dt_warn(&bm->facts, r->node, "more than %d CMA and DMA areas: only reserved", BOOT_MAX_AREAS);
+		dt_warn(&bm->facts, r->node, "more than %d CMA and DMA areas: only reserved",
+			BOOT_MAX_AREAS);
 		return;
 	}
 	bm->areas[bm->area_count++] = (struct boot_area){ range, r->node, r->flags };
@@ -116,7 +121,8 @@ static void remember_area(struct boot_memory *bm, const struct dt_range *r, stru
 
 static struct mem_owner range_owner(const struct dt_range *r)
 {
-	return mem_owner(is_cma(r) ? OWNER_CMA : (enum owner_kind)r->kind, (enum owner_rule)r->rule, r->node);
+	return mem_owner(is_cma(r) ? OWNER_CMA : (enum owner_kind)r->kind, (enum owner_rule)r->rule,
+			 r->node);
 }
 
 static int reserve_listed(struct boot_memory *bm, const struct dt_range *r)
@@ -214,8 +220,9 @@ int boot_memory_release_cma(struct boot_memory *bm)
 			continue;
 		}
 		char path[DT_PATH_BYTES];
-		pr_info("no CMA in this build: %#" PRIx64 "+%#" PRIx64 " of %s is free", area.range.base,
-			area.range.size, dt_node_path(bm->facts.blob, area.node, path, sizeof(path)));
+		pr_info("no CMA in this build: %#" PRIx64 "+%#" PRIx64 " of %s is free",
+			area.range.base, area.range.size,
+			dt_node_path(bm->facts.blob, area.node, path, sizeof(path)));
 		err = memblock_phys_free(area.range.base, area.range.size);
 	}
 	bm->area_count = kept;
@@ -225,13 +232,13 @@ int boot_memory_release_cma(struct boot_memory *bm)
 /* ---- nodes that only say how much ------------------------------------------------------------------------------ */
 
 /** First of the node's alloc-ranges that has room, from its top down; anywhere without alloc-ranges. 0: none. */
-static phys_addr_t place_dynamic(const struct boot_memory *bm, const struct dt_range *r, uint64_t bytes,
-				 phys_addr_t align)
+static phys_addr_t place_dynamic(const struct boot_memory *bm, const struct dt_range *r,
+				 uint64_t bytes, phys_addr_t align)
 {
 	struct mem_owner owner = range_owner(r);
 	if (!(r->flags & DT_RANGE_ALLOC_RANGES)) {
-		return memblock_phys_alloc_owned(bytes, align, 0, MEMBLOCK_ALLOC_ANYWHERE, NUMA_NO_NODE,
-						 owner);
+		return memblock_phys_alloc_owned(bytes, align, 0, MEMBLOCK_ALLOC_ANYWHERE,
+						 NUMA_NO_NODE, owner);
 	}
 	for (uint32_t i = 0;; i++) {
 		struct phys_range range;
@@ -241,8 +248,8 @@ static phys_addr_t place_dynamic(const struct boot_memory *bm, const struct dt_r
 		}
 		phys_addr_t got = 0;
 		if (err == 0 && range.size >= bytes) {
-			got = memblock_phys_alloc_owned(bytes, align, range.base, phys_range_end(range),
-							NUMA_NO_NODE, owner);
+			got = memblock_phys_alloc_owned(bytes, align, range.base,
+							phys_range_end(range), NUMA_NO_NODE, owner);
 		}
 		if (got != 0) {
 			return got;
@@ -265,13 +272,15 @@ int boot_reserve_dynamic(struct boot_memory *bm, uint32_t placed)
 			base = place_dynamic(bm, r, bytes, align);
 		}
 		if (base == 0) {
-			dt_warn(&bm->facts, r->node, "no place for %#" PRIx64 " bytes aligned to %#" PRIx64 "%s",
+			dt_warn(&bm->facts, r->node,
+				"no place for %#" PRIx64 " bytes aligned to %#" PRIx64 "%s",
 				r->size, align,
 				r->flags & DT_RANGE_ALLOC_RANGES ? " in its alloc-ranges" : "");
 			continue;
 		}
 		struct phys_range range = { base, bytes };
-		pr_info("%#" PRIx64 "+%#" PRIx64 " is the place of a reserved node that asked for %#" PRIx64 " bytes",
+		pr_info("%#" PRIx64 "+%#" PRIx64
+			" is the place of a reserved node that asked for %#" PRIx64 " bytes",
 			base, bytes, r->size);
 		remember_area(bm, r, range);
 		int err = r->flags & DT_RANGE_NOMAP ? reserve(range, true, range_owner(r)) : 0;

@@ -66,14 +66,15 @@ static int find_hole(const struct boot_memory *bm, phys_addr_t bytes, struct phy
 }
 
 /** memblock asks where a bigger table may lie. */
-static int find_place(void *ctx, phys_addr_t bytes, phys_addr_t exclude_base, phys_addr_t exclude_size,
-		      phys_addr_t *out)
+static int find_place(void *ctx, phys_addr_t bytes, phys_addr_t exclude_base,
+		      phys_addr_t exclude_size, phys_addr_t *out)
 {
 	struct boot_memory *bm = ctx;
 	struct phys_range exclude = { exclude_base, exclude_size };
 	struct phys_range place = { bm->arena_next, bytes };
 	if (phys_range_end(bm->arena) - bm->arena_next >= bytes &&
-	    !phys_ranges_overlap(place, exclude) && !memblock_is_region_reserved(place.base, bytes)) {
+	    !phys_ranges_overlap(place, exclude) &&
+	    !memblock_is_region_reserved(place.base, bytes)) {
 		bm->arena_next += bytes;
 		*out = place.base;
 		return 0;
@@ -110,7 +111,8 @@ static phys_addr_t list_bytes(uint32_t ranges)
 
 static void *map_scratch(const struct boot_memory *bm, struct phys_range scratch)
 {
-	return bm->in.map != NULL && scratch.size != 0 ? bm->in.map(scratch.base, scratch.size) : NULL;
+	return bm->in.map != NULL && scratch.size != 0 ? bm->in.map(scratch.base, scratch.size) :
+							 NULL;
 }
 
 /** Find and map storage for the lists that need it, and collect them into it. */
@@ -132,7 +134,8 @@ static int get_lists(struct boot_memory *bm, uint32_t memory, uint32_t reserved)
 		pr_err("cannot reach %#" PRIx64 "+%#" PRIx64 " for lists", base, bytes);
 		return -ENOMEM;
 	}
-	return dt_collect_into(&bm->facts, memory_at, memory, reserved_at, reserved) == 0 ? 0 : -ENOMEM;
+	return dt_collect_into(&bm->facts, memory_at, memory, reserved_at, reserved) == 0 ? 0 :
+											    -ENOMEM;
 }
 
 /** memmap=SIZE@BASE is memory like the tree's; there is room. */

@@ -248,8 +248,8 @@ void bootargs_parse(struct bootargs *args, const char *line)
 		if (err == -ENOENT) {
 			unknown_add(&unknown, word);
 		} else {
-			pr_warn("malformed%s, ignored: %s", unbalanced ? " (a quote is missing)" : "",
-				word);
+			pr_warn("malformed%s, ignored: %s",
+				unbalanced ? " (a quote is missing)" : "", word);
 		}
 	}
 	unknown_flush(&unknown);

@@ -44,7 +44,8 @@ int bootargs_memmap(struct bootargs *args, const char *value)
 		return -EINVAL;
 	}
 	for (;;) {
-		if (count == BOOTARGS_MAX_MEMMAP || memmap_entry(&value, &args->memmap[count]) != 0) {
+		if (count == BOOTARGS_MAX_MEMMAP ||
+		    memmap_entry(&value, &args->memmap[count]) != 0) {
 			return -EINVAL;
 		}
 		count++;

@@ -111,7 +111,8 @@ int dt_check_blob(const void *blob, size_t mapped, struct dt_error *err)
 		fdt_error = fdt_check_header(blob);
 	}
 	if (fdt_error == 0 && !names_are_short(blob)) {
-		return refuse(err, -EBADMSG, "device tree has property names of more than %d characters",
+		return refuse(err, -EBADMSG,
+			      "device tree has property names of more than %d characters",
 			      LONGEST_NAME);
 	}
 	if (fdt_error == 0) {

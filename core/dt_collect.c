@@ -103,7 +103,8 @@ static void collect_root(struct dt_facts *facts, const struct dt_walk *w)
 	facts->compatible = dt_string(w, P_COMPATIBLE);
 	facts->compatible_bytes = facts->compatible != NULL ? w->props[P_COMPATIBLE].bytes : 0;
 	if (root->address_cells == DT_BAD_CELLS || root->size_cells == DT_BAD_CELLS) {
-		dt_warn(facts, w->node, "#address-cells or #size-cells is not a number from 0 to 4");
+		dt_warn(facts, w->node,
+			"#address-cells or #size-cells is not a number from 0 to 4");
 	}
 }
 

@@ -13,9 +13,9 @@
 
 #include <errno.h>
 
-#define CANDIDATES	 32
-#define NEAR_CANDIDATES	 8
-#define MAX_WALKS	 16
+#define CANDIDATES	32
+#define NEAR_CANDIDATES 8
+#define MAX_WALKS	16
 
 struct candidate {
 	phys_addr_t base;
@@ -46,8 +46,8 @@ static void settle(struct candidate *c, phys_addr_t base)
 	}
 	c->base = aligned;
 	/* Address 0 is no place for anything. */
-	c->dead = aligned == 0 || (!c->down && aligned < base) || aligned < c->low || aligned > c->high ||
-		  c->high - aligned < q->bytes;
+	c->dead = aligned == 0 || (!c->down && aligned < base) || aligned < c->low ||
+		  aligned > c->high || c->high - aligned < q->bytes;
 }
 
 static void push(struct candidate *c, phys_addr_t base, phys_addr_t end)
@@ -99,7 +99,8 @@ static void show_tree(void)
 	const struct dt_facts *facts = search.query->facts;
 	struct dt_walk *w = dt_walk_begin(facts->blob);
 	while (dt_walk_next(w)) {
-		bool ram = w->depth == 1 && (dt_is_ram(w) || (facts->untyped_memory && dt_named(w, "memory")));
+		bool ram = w->depth == 1 &&
+			   (dt_is_ram(w) || (facts->untyped_memory && dt_named(w, "memory")));
 		if (w->depth > 0 && !ram && dt_has(w, P_REG)) {
 			show_tuples(w, P_REG);
 		}
@@ -192,7 +193,8 @@ static void spread(uint32_t count, const phys_addr_t *only)
 	for (int round = 0; round < 2; round++) {
 		uint64_t passed = 0;
 		for (uint64_t i = 0; i < (uint64_t)memory->count * parts; i++) {
-			struct phys_range piece = usable_part(&memory->at[i / parts], (uint32_t)(i % parts));
+			struct phys_range piece =
+				usable_part(&memory->at[i / parts], (uint32_t)(i % parts));
 			if (piece.size < search.query->bytes ||
 			    (only != NULL && !phys_range_contains(piece, *only))) {
 				continue;

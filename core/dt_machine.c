@@ -36,18 +36,21 @@ static void collect_initrd(struct dt_facts *facts, const struct dt_walk *w)
 		return;
 	}
 	if (!dt_has(w, P_INITRD_START) || !dt_has(w, P_INITRD_END)) {
-		dt_warn(facts, w->node, "only one of linux,initrd-start and linux,initrd-end: no initrd");
+		dt_warn(facts, w->node,
+			"only one of linux,initrd-start and linux,initrd-end: no initrd");
 		return;
 	}
 	if (!dt_number(w, P_INITRD_START, &start) || !dt_number(w, P_INITRD_END, &end)) {
 		dt_warn(facts, w->node,
-			"linux,initrd-start of %" PRIu32 " and -end of %" PRIu32 " bytes are no addresses: no initrd",
+			"linux,initrd-start of %" PRIu32 " and -end of %" PRIu32
+			" bytes are no addresses: no initrd",
 			w->props[P_INITRD_START].bytes, w->props[P_INITRD_END].bytes);
 		return;
 	}
 	if (start > end) {
 		dt_warn(facts, w->node,
-			"linux,initrd-start %#" PRIx64 " lies after linux,initrd-end %#" PRIx64 ": no initrd",
+			"linux,initrd-start %#" PRIx64 " lies after linux,initrd-end %#" PRIx64
+			": no initrd",
 			start, end);
 		return;
 	}
@@ -62,8 +65,9 @@ static void add_usable(struct dt_chosen *chosen, struct phys_range add)
 	for (uint32_t i = 0; i < chosen->usable_count; i++) {
 		struct phys_range r = chosen->usable[i];
 		if (r.base <= phys_range_end(add) && add.base <= phys_range_end(r)) {
-			phys_addr_t end = phys_range_end(r) > phys_range_end(add) ? phys_range_end(r) :
-										    phys_range_end(add);
+			phys_addr_t end = phys_range_end(r) > phys_range_end(add) ?
+						  phys_range_end(r) :
+						  phys_range_end(add);
 			add.base = r.base < add.base ? r.base : add.base;
 			add.size = end - add.base;
 			continue;
@@ -87,7 +91,8 @@ static void collect_usable(struct dt_facts *facts, const struct dt_walk *w)
 	uint32_t bytes = dt_tuple_bytes(&t);
 	if (bytes == 0 || t.value.bytes == 0 || t.value.bytes % bytes != 0) {
 		dt_warn(facts, w->node,
-			"linux,usable-memory-range of %" PRIu32 " bytes is no list of ranges of %" PRIu32,
+			"linux,usable-memory-range of %" PRIu32
+			" bytes is no list of ranges of %" PRIu32,
 			t.value.bytes, bytes);
 	}
 	while ((got = dt_tuple_next(&t, &range.base, &range.size)) != 0) {
@@ -182,8 +187,8 @@ void dt_collect_cpu(struct dt_facts *facts, const struct dt_walk *w)
 		return;
 	}
 	if (facts->cpu_count == DT_MAX_HARTS) {
-		dt_warn(facts, w->node, "more than %d harts: hart %" PRIu64 " is ignored", DT_MAX_HARTS,
-			hart);
+		dt_warn(facts, w->node, "more than %d harts: hart %" PRIu64 " is ignored",
+			DT_MAX_HARTS, hart);
 		return;
 	}
 	struct dt_cpu *cpu = &facts->cpus[facts->cpu_count++];
@@ -198,8 +203,8 @@ void dt_collect_cpu(struct dt_facts *facts, const struct dt_walk *w)
 	cpu->rv64 = (cpu->isa != NULL && strncmp(cpu->isa, "rv64", 4) == 0) ||
 		    (base != NULL && strncmp(base, "rv64", 4) == 0);
 	cpu->isa_extensions = dt_string(w, P_ISA_EXTENSIONS);
-	cpu->isa_extensions_bytes =
-		cpu->isa_extensions != NULL ? w->props[P_ISA_EXTENSIONS].bytes : 0;
+	cpu->isa_extensions_bytes = cpu->isa_extensions != NULL ? w->props[P_ISA_EXTENSIONS].bytes :
+								  0;
 }
 
 /* ---- NUMA distances ---------------------------------------------------------------------------------------- */
@@ -231,7 +236,8 @@ void dt_collect_distances(struct dt_facts *facts, const struct dt_walk *w)
 	const struct dt_value *v = &w->props[P_DISTANCE_MATRIX];
 	const uint32_t entry = 3 * sizeof(fdt32_t);
 	if (v->bytes % entry != 0) {
-		dt_warn(facts, w->node, "distance-matrix of %" PRIu32 " bytes is no list of three cells each",
+		dt_warn(facts, w->node,
+			"distance-matrix of %" PRIu32 " bytes is no list of three cells each",
 			v->bytes);
 	}
 	for (uint32_t at = 0; at + entry <= v->bytes; at += entry) {
@@ -241,8 +247,9 @@ void dt_collect_distances(struct dt_facts *facts, const struct dt_walk *w)
 		uint32_t distance = fdt32_ld(cell + 2);
 		if (!set_distance(facts, from, to, distance)) {
 			dt_warn(facts, w->node,
-				"distance-matrix: %" PRIu32 " to %" PRIu32 " is %" PRIu32 "? ignored", from, to,
-				distance);
+				"distance-matrix: %" PRIu32 " to %" PRIu32 " is %" PRIu32
+				"? ignored",
+				from, to, distance);
 		}
 	}
 	facts->has_distances = true;
@@ -267,7 +274,8 @@ void dt_collect_poweroff(struct dt_facts *facts, const struct dt_walk *w)
 	uint64_t size;
 	if (dt_tuple_next(&t, &base, &size) != 1 || !dt_translate(w, w->depth - 1, &base, size) ||
 	    !IS_ALIGNED(base, 4)) {
-		dt_warn(facts, w->node, "reg is no address of the CPU: not used to end the machine");
+		dt_warn(facts, w->node,
+			"reg is no address of the CPU: not used to end the machine");
 		return;
 	}
 	facts->poweroff.sifive_test = base;

@@ -52,8 +52,9 @@ static bool is_on_chip(const struct dt_walk *w)
 	if (has_on_chip_word(w->name, w->base_name_bytes)) {
 		return true;
 	}
-	return dt_has(w, P_COMPATIBLE) && has_on_chip_word((const char *)w->props[P_COMPATIBLE].data,
-							   w->props[P_COMPATIBLE].bytes);
+	return dt_has(w, P_COMPATIBLE) &&
+	       has_on_chip_word((const char *)w->props[P_COMPATIBLE].data,
+				w->props[P_COMPATIBLE].bytes);
 }
 
 static bool is_typed(const struct dt_walk *w)
@@ -65,7 +66,8 @@ static bool is_typed(const struct dt_walk *w)
 /** Named like memory, and says nothing of what it is. */
 static bool is_untyped(const struct dt_walk *w)
 {
-	return w->depth == 1 && !dt_has(w, P_DEVICE_TYPE) && dt_named(w, "memory") && dt_has(w, P_REG);
+	return w->depth == 1 && !dt_has(w, P_DEVICE_TYPE) && dt_named(w, "memory") &&
+	       dt_has(w, P_REG);
 }
 
 bool dt_is_ram(const struct dt_walk *w)
@@ -79,7 +81,8 @@ int32_t dt_numa_node(struct dt_facts *facts, const struct dt_walk *w)
 	if (!dt_has(w, P_NUMA_NODE_ID)) {
 		return -1;
 	}
-	if (w->props[P_NUMA_NODE_ID].bytes != sizeof(fdt32_t) || !dt_number(w, P_NUMA_NODE_ID, &nid)) {
+	if (w->props[P_NUMA_NODE_ID].bytes != sizeof(fdt32_t) ||
+	    !dt_number(w, P_NUMA_NODE_ID, &nid)) {
 		dt_warn(facts, w->node, "numa-node-id is not one cell: ignored");
 		return -1;
 	}
@@ -127,7 +130,8 @@ static bool is_64bit_reg(const struct dt_walk *w, const struct dt_tuples *t)
 	uint64_t unit;
 	bool named = unit_address(w, &unit);
 	bool differs = false;
-	if (t->address_cells != 1 || t->size_cells != 1 || t->value.bytes == 0 || t->value.bytes % 16 != 0) {
+	if (t->address_cells != 1 || t->size_cells != 1 || t->value.bytes == 0 ||
+	    t->value.bytes % 16 != 0) {
 		return false;
 	}
 	for (uint32_t at = 0; at < t->value.bytes; at += 16) {
@@ -154,8 +158,9 @@ static void add_tuple(struct dt_facts *facts, const struct dt_walk *w, struct dt
 	}
 	if (phys_range_overflows(range->base, range->size)) {
 		dt_warn(facts, w->node,
-			"%s: %#" PRIx64 " bytes at %#" PRIx64 " pass the end of the address space: cut", prop,
-			range->size, range->base);
+			"%s: %#" PRIx64 " bytes at %#" PRIx64
+			" pass the end of the address space: cut",
+			prop, range->size, range->base);
 		range->size = phys_cap_size(range->base, range->size);
 		if (range->size == 0) {
 			return;
@@ -174,12 +179,14 @@ static void collect_tuples(struct dt_facts *facts, const struct dt_walk *w)
 	}
 	struct dt_tuples t = dt_tuples(dt_parent(w), w->props[p]);
 	if (is_64bit_reg(w, &t)) {
-		dt_warn(facts, w->node, "%s is written with 64-bit cells, but the root says 32: read as 64", prop);
+		dt_warn(facts, w->node,
+			"%s is written with 64-bit cells, but the root says 32: read as 64", prop);
 		t.address_cells = 2;
 		t.size_cells = 2;
 	}
 	if (dt_tuple_bytes(&t) == 0) {
-		dt_warn(facts, w->node, "%s: the root's #address-cells and #size-cells make no range: ignored",
+		dt_warn(facts, w->node,
+			"%s: the root's #address-cells and #size-cells make no range: ignored",
 			prop);
 		return;
 	}
@@ -192,13 +199,15 @@ static void collect_tuples(struct dt_facts *facts, const struct dt_walk *w)
 	int got;
 	while ((got = dt_tuple_next(&t, &range.base, &range.size)) != 0) {
 		if (got < 0) {
-			dt_warn(facts, w->node, "%s: a range of more than 64 bits is ignored", prop);
+			dt_warn(facts, w->node, "%s: a range of more than 64 bits is ignored",
+				prop);
 			continue;
 		}
 		add_tuple(facts, w, &range, prop);
 	}
 	if (t.value.bytes != 0) {
-		dt_warn(facts, w->node, "%s: the last %" PRIu32 " bytes are no whole range of %" PRIu32 ": ignored",
+		dt_warn(facts, w->node,
+			"%s: the last %" PRIu32 " bytes are no whole range of %" PRIu32 ": ignored",
 			prop, t.value.bytes, dt_tuple_bytes(&t));
 	}
 }
@@ -207,22 +216,26 @@ void dt_collect_memory(struct dt_facts *facts, const struct dt_walk *w)
 {
 	if (facts->untyped_memory) {
 		if (is_untyped(w) && dt_enabled(w)) {
-			dt_warn(facts, w->node, "no other memory, so this node without device_type is taken for RAM");
+			dt_warn(facts, w->node,
+				"no other memory, so this node without device_type is taken for RAM");
 			collect_tuples(facts, w);
 		}
 		return;
 	}
 	if (is_untyped(w) && dt_enabled(w)) {
-		dt_warn(facts, w->node, "named memory, but without device_type \"memory\": not taken for RAM");
+		dt_warn(facts, w->node,
+			"named memory, but without device_type \"memory\": not taken for RAM");
 		return;
 	}
 	if (!is_typed(w) || !dt_enabled(w)) {
 		return;
 	}
 	if (w->depth != 1) {
-		dt_warn(facts, w->node, "device_type \"memory\" below the root level: not taken for RAM");
+		dt_warn(facts, w->node,
+			"device_type \"memory\" below the root level: not taken for RAM");
 	} else if (is_on_chip(w)) {
-		dt_warn(facts, w->node, "device_type \"memory\" on an on-chip memory: not taken for RAM");
+		dt_warn(facts, w->node,
+			"device_type \"memory\" on an on-chip memory: not taken for RAM");
 	} else {
 		collect_tuples(facts, w);
 	}

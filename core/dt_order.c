@@ -84,7 +84,8 @@ void dt_memory_union(struct dt_facts *facts)
 		phys_addr_t end = last != NULL ? last->base + last->size : 0;
 		if (last != NULL && next.base < end) {
 			dt_warn(facts, next.node,
-				"memory %#" PRIx64 "+%#" PRIx64 " overlaps memory %#" PRIx64 "+%#" PRIx64,
+				"memory %#" PRIx64 "+%#" PRIx64 " overlaps memory %#" PRIx64
+				"+%#" PRIx64,
 				next.base, next.size, last->base, last->size);
 			if (next.size <= end - next.base) {
 				continue;
@@ -114,7 +115,8 @@ static void order_cluster(struct dt_facts *facts, uint32_t from, uint32_t to)
 		if (a->node >= 0 && b->node >= 0 && a->node != b->node &&
 		    b->base < a->base + a->size) {
 			dt_warn(facts, b->node,
-				"reserved %#" PRIx64 "+%#" PRIx64 " overlaps reserved %#" PRIx64 "+%#" PRIx64,
+				"reserved %#" PRIx64 "+%#" PRIx64 " overlaps reserved %#" PRIx64
+				"+%#" PRIx64,
 				b->base, b->size, a->base, a->size);
 		}
 		if (b->base + b->size > a->base + a->size) {

@@ -24,8 +24,9 @@ static void add_reserved(struct dt_facts *facts, struct dt_range *range, const c
 	}
 	if (phys_range_overflows(range->base, range->size)) {
 		dt_warn(facts, range->node,
-			"%s: %#" PRIx64 " bytes at %#" PRIx64 " pass the end of the address space: cut", prop,
-			range->size, range->base);
+			"%s: %#" PRIx64 " bytes at %#" PRIx64
+			" pass the end of the address space: cut",
+			prop, range->size, range->base);
 		range->size = phys_cap_size(range->base, range->size);
 	}
 	if (range->size != 0) {
@@ -63,13 +64,17 @@ void dt_check_reserved_memory(struct dt_facts *facts, const struct dt_walk *w)
 	const struct dt_level *here = dt_here(w);
 	const struct dt_level *root = dt_parent(w);
 	if (here->cells_absent) {
-		dt_warn(facts, w->node, "without #address-cells or #size-cells: read with the root's");
+		dt_warn(facts, w->node,
+			"without #address-cells or #size-cells: read with the root's");
 	} else if (here->address_cells == DT_BAD_CELLS || here->size_cells == DT_BAD_CELLS) {
-		dt_warn(facts, w->node, "#address-cells or #size-cells is not a number from 0 to 4");
-	} else if (here->address_cells != root->address_cells || here->size_cells != root->size_cells) {
+		dt_warn(facts, w->node,
+			"#address-cells or #size-cells is not a number from 0 to 4");
+	} else if (here->address_cells != root->address_cells ||
+		   here->size_cells != root->size_cells) {
 		dt_warn(facts, w->node,
 			"#address-cells %u and #size-cells %u differ from the root's %u and %u: read as written",
-			here->address_cells, here->size_cells, root->address_cells, root->size_cells);
+			here->address_cells, here->size_cells, root->address_cells,
+			root->size_cells);
 	}
 	if (!here->has_ranges) {
 		dt_warn(facts, w->node, "without ranges: addresses are taken as they stand");
@@ -103,7 +108,8 @@ static struct dt_range reserved_kind(struct dt_facts *facts, const struct dt_wal
 		range.kind = OWNER_FIRMWARE;
 	}
 	if (dt_has(w, P_NO_MAP) && dt_has(w, P_REUSABLE)) {
-		dt_warn(facts, w->node, "no-map and reusable exclude each other: reusable is ignored");
+		dt_warn(facts, w->node,
+			"no-map and reusable exclude each other: reusable is ignored");
 		range.flags &= (uint16_t)~DT_RANGE_REUSABLE;
 	}
 	return range;
@@ -114,7 +120,8 @@ static void collect_static(struct dt_facts *facts, const struct dt_walk *w, stru
 	const struct dt_level *parent = dt_parent(w);
 	struct dt_tuples t = dt_tuples(parent, w->props[P_REG]);
 	if (dt_tuple_bytes(&t) == 0) {
-		dt_warn(facts, w->node, "reg: #address-cells and #size-cells make no range: ignored");
+		dt_warn(facts, w->node,
+			"reg: #address-cells and #size-cells make no range: ignored");
 		return;
 	}
 	int got;
@@ -125,13 +132,16 @@ static void collect_static(struct dt_facts *facts, const struct dt_walk *w, stru
 		}
 		if (parent->has_ranges &&
 		    !dt_translate_once(parent, &w->levels[0], &range->base, range->size)) {
-			dt_warn(facts, w->node, "reg: %#" PRIx64 " is in no entry of ranges: taken as it stands",
+			dt_warn(facts, w->node,
+				"reg: %#" PRIx64 " is in no entry of ranges: taken as it stands",
 				range->base);
 		}
 		add_reserved(facts, range, "reg");
 	}
 	if (t.value.bytes != 0) {
-		dt_warn(facts, w->node, "reg: the last %" PRIu32 " bytes are no whole range of %" PRIu32 ": ignored",
+		dt_warn(facts, w->node,
+			"reg: the last %" PRIu32 " bytes are no whole range of %" PRIu32
+			": ignored",
 			t.value.bytes, dt_tuple_bytes(&t));
 	}
 }
@@ -143,9 +153,10 @@ static void collect_dynamic(struct dt_facts *facts, const struct dt_walk *w, str
 		dt_warn(facts, w->node, "size is not a number of bytes: ignored");
 		return;
 	}
-	if (dt_has(w, P_ALIGNMENT) && (!dt_number(w, P_ALIGNMENT, &alignment) ||
-				       (alignment != 0 && !IS_POW2(alignment)))) {
-		dt_warn(facts, w->node, "alignment is not a power of two: %#lx is used", DEFAULT_ALIGNMENT);
+	if (dt_has(w, P_ALIGNMENT) &&
+	    (!dt_number(w, P_ALIGNMENT, &alignment) || (alignment != 0 && !IS_POW2(alignment)))) {
+		dt_warn(facts, w->node, "alignment is not a power of two: %#lx is used",
+			DEFAULT_ALIGNMENT);
 		alignment = DEFAULT_ALIGNMENT;
 	}
 	range->base = alignment > DEFAULT_ALIGNMENT ? alignment : DEFAULT_ALIGNMENT;
@@ -155,7 +166,9 @@ static void collect_dynamic(struct dt_facts *facts, const struct dt_walk *w, str
 		struct dt_tuples t = dt_tuples(dt_parent(w), w->props[P_ALLOC_RANGES]);
 		uint32_t bytes = dt_tuple_bytes(&t);
 		if (bytes == 0 || t.value.bytes == 0 || t.value.bytes % bytes != 0) {
-			dt_warn(facts, w->node, "alloc-ranges of %" PRIu32 " bytes is no list of ranges of %" PRIu32,
+			dt_warn(facts, w->node,
+				"alloc-ranges of %" PRIu32
+				" bytes is no list of ranges of %" PRIu32,
 				t.value.bytes, bytes);
 		}
 		if (bytes != 0 && t.value.bytes >= bytes) {

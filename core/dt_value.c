@@ -112,7 +112,8 @@ bool dt_translate_once(const struct dt_level *level, const struct dt_level *pare
 	uint32_t child_cells = level->address_cells;
 	uint32_t parent_cells = parent->address_cells;
 	uint32_t size_cells = level->size_cells;
-	if (child_cells == DT_BAD_CELLS || parent_cells == DT_BAD_CELLS || size_cells == DT_BAD_CELLS) {
+	if (child_cells == DT_BAD_CELLS || parent_cells == DT_BAD_CELLS ||
+	    size_cells == DT_BAD_CELLS) {
 		return false;
 	}
 	uint32_t bytes = (child_cells + parent_cells + size_cells) * (uint32_t)sizeof(fdt32_t);
@@ -126,7 +127,8 @@ bool dt_translate_once(const struct dt_level *level, const struct dt_level *pare
 		uint64_t span;
 		if (!dt_cells(p, child_cells, &from) ||
 		    !dt_cells(p + child_cells * sizeof(fdt32_t), parent_cells, &to) ||
-		    !dt_cells(p + (child_cells + parent_cells) * sizeof(fdt32_t), size_cells, &span)) {
+		    !dt_cells(p + (child_cells + parent_cells) * sizeof(fdt32_t), size_cells,
+			      &span)) {
 			continue;
 		}
 		if (*base >= from && *base - from < span && size <= span - (*base - from) &&

@@ -71,7 +71,8 @@ static bool is_plain(const struct dt_walk *w)
 
 static const char *node_name(const struct dt_walk *w, int at)
 {
-	return is_plain(w) ? fdt_offset_ptr(w->blob, at + FDT_TAGSIZE, 1) : fdt_get_name(w->blob, at, NULL);
+	return is_plain(w) ? fdt_offset_ptr(w->blob, at + FDT_TAGSIZE, 1) :
+			     fdt_get_name(w->blob, at, NULL);
 }
 
 /** The property at @at. Return: its name, or NULL when its offset is damaged */
@@ -123,7 +124,8 @@ static uint8_t cells_of(const struct dt_walk *w, enum dt_prop p, uint8_t absent)
 		return absent;
 	}
 	const struct dt_value *v = &w->props[p];
-	uint32_t cells = v->bytes == sizeof(fdt32_t) ? fdt32_ld((const fdt32_t *)v->data) : DT_BAD_CELLS;
+	uint32_t cells = v->bytes == sizeof(fdt32_t) ? fdt32_ld((const fdt32_t *)v->data) :
+						       DT_BAD_CELLS;
 	return cells <= MAX_CELLS ? (uint8_t)cells : DT_BAD_CELLS;
 }
 

@@ -16,37 +16,37 @@
 #define DT_BAD_CELLS 0xff
 
 /** Property names we read. X(id, name) */
-#define DT_PROPS(X)                                                                                \
-	X(P_ADDRESS_CELLS, "#address-cells")                                                       \
-	X(P_SIZE_CELLS, "#size-cells")                                                             \
-	X(P_ALIGNMENT, "alignment")                                                                \
-	X(P_ALLOC_RANGES, "alloc-ranges")                                                          \
-	X(P_BOOTARGS, "bootargs")                                                                  \
-	X(P_COMPATIBLE, "compatible")                                                              \
-	X(P_DEVICE_TYPE, "device_type")                                                            \
-	X(P_DISTANCE_MATRIX, "distance-matrix")                                                    \
-	X(P_HOTPLUGGABLE, "hotpluggable")                                                          \
-	X(P_CMA_DEFAULT, "linux,cma-default")                                                      \
-	X(P_DMA_DEFAULT, "linux,dma-default")                                                      \
-	X(P_INITRD_START, "linux,initrd-start")                                                    \
-	X(P_INITRD_END, "linux,initrd-end")                                                        \
-	X(P_LINUX_STDOUT, "linux,stdout-path")                                                     \
-	X(P_USABLE_MEMORY, "linux,usable-memory")                                                  \
-	X(P_USABLE_RANGE, "linux,usable-memory-range")                                             \
-	X(P_MMU_TYPE, "mmu-type")                                                                  \
-	X(P_MODEL, "model")                                                                        \
-	X(P_NO_MAP, "no-map")                                                                      \
-	X(P_NUMA_NODE_ID, "numa-node-id")                                                          \
-	X(P_RANGES, "ranges")                                                                      \
-	X(P_REG, "reg")                                                                            \
-	X(P_REUSABLE, "reusable")                                                                  \
-	X(P_ISA, "riscv,isa")                                                                      \
-	X(P_ISA_BASE, "riscv,isa-base")                                                            \
-	X(P_ISA_EXTENSIONS, "riscv,isa-extensions")                                                \
-	X(P_RNG_SEED, "rng-seed")                                                                  \
-	X(P_SIZE, "size")                                                                          \
-	X(P_STATUS, "status")                                                                      \
-	X(P_STDOUT_PATH, "stdout-path")                                                            \
+#define DT_PROPS(X)                                    \
+	X(P_ADDRESS_CELLS, "#address-cells")           \
+	X(P_SIZE_CELLS, "#size-cells")                 \
+	X(P_ALIGNMENT, "alignment")                    \
+	X(P_ALLOC_RANGES, "alloc-ranges")              \
+	X(P_BOOTARGS, "bootargs")                      \
+	X(P_COMPATIBLE, "compatible")                  \
+	X(P_DEVICE_TYPE, "device_type")                \
+	X(P_DISTANCE_MATRIX, "distance-matrix")        \
+	X(P_HOTPLUGGABLE, "hotpluggable")              \
+	X(P_CMA_DEFAULT, "linux,cma-default")          \
+	X(P_DMA_DEFAULT, "linux,dma-default")          \
+	X(P_INITRD_START, "linux,initrd-start")        \
+	X(P_INITRD_END, "linux,initrd-end")            \
+	X(P_LINUX_STDOUT, "linux,stdout-path")         \
+	X(P_USABLE_MEMORY, "linux,usable-memory")      \
+	X(P_USABLE_RANGE, "linux,usable-memory-range") \
+	X(P_MMU_TYPE, "mmu-type")                      \
+	X(P_MODEL, "model")                            \
+	X(P_NO_MAP, "no-map")                          \
+	X(P_NUMA_NODE_ID, "numa-node-id")              \
+	X(P_RANGES, "ranges")                          \
+	X(P_REG, "reg")                                \
+	X(P_REUSABLE, "reusable")                      \
+	X(P_ISA, "riscv,isa")                          \
+	X(P_ISA_BASE, "riscv,isa-base")                \
+	X(P_ISA_EXTENSIONS, "riscv,isa-extensions")    \
+	X(P_RNG_SEED, "rng-seed")                      \
+	X(P_SIZE, "size")                              \
+	X(P_STATUS, "status")                          \
+	X(P_STDOUT_PATH, "stdout-path")                \
 	X(P_TIMEBASE, "timebase-frequency")
 
 enum dt_prop {

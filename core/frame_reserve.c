@@ -70,7 +70,8 @@ int zone_populate_all(struct zone *zone, struct pfn_range frames)
 void frame_reserve_refill(struct zone *zone)
 {
 	struct frame_reserve *reserve = &zone->reserve;
-	if (reserve->count * 2 > reserve->goal || __atomic_exchange_n(&reserve->busy, 1, __ATOMIC_ACQUIRE) != 0) {
+	if (reserve->count * 2 > reserve->goal ||
+	    __atomic_exchange_n(&reserve->busy, 1, __ATOMIC_ACQUIRE) != 0) {
 		return;
 	}
 	while (reserve->count < reserve->goal) {

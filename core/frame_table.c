@@ -18,7 +18,8 @@ static struct spinlock populate_lock = SPINLOCK_INIT;
 void frame_table_register(const struct vmemmap_ops *ops, struct page *table, pfn_t first)
 {
 	FPG_CHECK(ops == NULL || (ops->populate != NULL && ops->populated != NULL));
-	FPG_CHECK(IS_ALIGNED(first.n, MAX_ORDER_NR_PAGES) && IS_ALIGNED(first.n, FRAME_TABLE_CHUNK));
+	FPG_CHECK(IS_ALIGNED(first.n, MAX_ORDER_NR_PAGES) &&
+		  IS_ALIGNED(first.n, FRAME_TABLE_CHUNK));
 	vmemmap = ops;
 	frame_table = table;
 	frame_table_first = first;

@@ -46,7 +46,6 @@ static struct {
 	/** 0: free, else the hart that is logging, + 1. */
 	_Atomic uint64_t owner;
 	uint64_t timebase_hz;
-	enum log_level console_level;
 	struct out *sink;
 	void (*observer)(void *ctx, enum log_level level, const char *module, const char *text);
 	void *observer_ctx;
@@ -62,7 +61,10 @@ static struct {
 	uint64_t held_number;
 	char line[LINE_BYTES];
 	unsigned char ring[RING_BYTES];
-} log_state = { .console_level = (enum log_level)CONFIG_LOG_LEVEL_DEFAULT };
+} log_state;
+
+/* Apart from log_state, so that the ring stays in .bss and out of the flat image. */
+static enum log_level console_level = (enum log_level)CONFIG_LOG_LEVEL_DEFAULT;
 
 static const char *const level_names[] = {
 #define X(id, fn, name) [id] = name,
@@ -215,7 +217,7 @@ static void emit_nested(enum log_level level, const char *module, const char *fm
 	struct out_buffer b;
 	out_buffer_init(&b, line, sizeof(line) - CUT_BYTES);
 	make_line(&b, level, module, fmt, ap);
-	if (level <= log_state.console_level) {
+	if (level <= console_level) {
 		out_printf(log_out(), "%s\n", line);
 	}
 }
@@ -235,7 +237,7 @@ void log_emit(enum log_level level, const char *module, const char *fmt, ...)
 	size_t text = make_line(&b, level, module, fmt, ap);
 	va_end(ap);
 	ring_append(level, log_state.line, b.used);
-	if (!log_state.held && level <= log_state.console_level) {
+	if (!log_state.held && level <= console_level) {
 		out_printf(log_out(), "%s\n", log_state.line);
 	}
 	if (level <= LOG_WARN && log_state.observer != NULL) {
@@ -246,12 +248,12 @@ void log_emit(enum log_level level, const char *module, const char *fmt, ...)
 
 void log_set_console_level(enum log_level level)
 {
-	log_state.console_level = level;
+	console_level = level;
 }
 
 enum log_level log_console_level(void)
 {
-	return log_state.console_level;
+	return console_level;
 }
 
 const char *log_level_name(enum log_level level)
@@ -280,7 +282,7 @@ void log_set_timebase(uint64_t hz)
 static void print_to_console(void *ctx, enum log_level level, const char *line)
 {
 	(void)ctx;
-	if (level <= log_state.console_level) {
+	if (level <= console_level) {
 		out_printf(log_out(), "%s\n", line);
 	}
 }

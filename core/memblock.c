@@ -72,7 +72,8 @@ static void warn_other_node(phys_addr_t base, phys_addr_t end, int nid)
 			break;
 		}
 		if (r->nid != nid) {
-			pr_warn("memory 0x%" PRIx64 "+0x%" PRIx64 " of node %d overlaps memory of node %d, which keeps it",
+			pr_warn("memory 0x%" PRIx64 "+0x%" PRIx64
+				" of node %d overlaps memory of node %d, which keeps it",
 				base, end - base, nid, r->nid);
 			break;
 		}
@@ -172,8 +173,8 @@ int memblock_phys_free(phys_addr_t base, phys_addr_t size)
 
 /* ---- flags and nodes ---------------------------------------------------------------------------------------- */
 
-static int isolate(struct memblock_type *type, phys_addr_t base, phys_addr_t end, bool keep_arrays_out,
-		   unsigned long *from, unsigned long *to)
+static int isolate(struct memblock_type *type, phys_addr_t base, phys_addr_t end,
+		   bool keep_arrays_out, unsigned long *from, unsigned long *to)
 {
 	unsigned long need = memblock_table_isolate_need(type, base, end);
 	struct memblock_room room = { 0 };
@@ -194,8 +195,8 @@ static int isolate(struct memblock_type *type, phys_addr_t base, phys_addr_t end
 	return err;
 }
 
-int memblock_setclr_flags(struct memblock_type *type, phys_addr_t base, phys_addr_t size, enum memblock_flags set,
-			  enum memblock_flags clear)
+int memblock_setclr_flags(struct memblock_type *type, phys_addr_t base, phys_addr_t size,
+			  enum memblock_flags set, enum memblock_flags clear)
 {
 	phys_addr_t end = base + phys_cap_size(base, size);
 	unsigned long from;
@@ -230,7 +231,8 @@ int memblock_clear_hotplug(phys_addr_t base, phys_addr_t size)
 int memblock_mark_mirror(phys_addr_t base, phys_addr_t size)
 {
 	memblock_trace(base, size);
-	int err = memblock_setclr_flags(&memblock.memory, base, size, MEMBLOCK_MIRROR, MEMBLOCK_NONE);
+	int err =
+		memblock_setclr_flags(&memblock.memory, base, size, MEMBLOCK_MIRROR, MEMBLOCK_NONE);
 	if (err == 0) {
 		memblock_state.has_mirror = true;
 	}
@@ -252,7 +254,8 @@ int memblock_clear_nomap(phys_addr_t base, phys_addr_t size)
 int memblock_reserved_mark_noinit(phys_addr_t base, phys_addr_t size)
 {
 	memblock_trace(base, size);
-	return memblock_setclr_flags(&memblock.reserved, base, size, MEMBLOCK_RSRV_NOINIT, MEMBLOCK_NONE);
+	return memblock_setclr_flags(&memblock.reserved, base, size, MEMBLOCK_RSRV_NOINIT,
+				     MEMBLOCK_NONE);
 }
 
 int memblock_set_node(phys_addr_t base, phys_addr_t size, struct memblock_type *type, int nid)

@@ -60,10 +60,12 @@ static phys_addr_t find_down(struct memblock_cursor *c, const struct request *q)
 	return 0;
 }
 
-phys_addr_t memblock_find_in_range_node(phys_addr_t size, phys_addr_t align, phys_addr_t start, phys_addr_t end,
-					int nid, enum memblock_flags flags)
+phys_addr_t memblock_find_in_range_node(phys_addr_t size, phys_addr_t align, phys_addr_t start,
+					phys_addr_t end, int nid, enum memblock_flags flags)
 {
-	struct memblock_cursor c = { .a = &memblock.memory, .b = &memblock.reserved, .nid = nid, .flags = flags };
+	struct memblock_cursor c = {
+		.a = &memblock.memory, .b = &memblock.reserved, .nid = nid, .flags = flags
+	};
 	struct request q = { .size = size, .align = align, .min = start, .max = end };
 
 	if (end == MEMBLOCK_ALLOC_ACCESSIBLE || end == MEMBLOCK_ALLOC_NOLEAKTRACE) {
@@ -85,10 +87,12 @@ static enum memblock_flags preferred_flags(void)
 
 static phys_addr_t find_anywhere(const struct request *q, enum memblock_flags flags)
 {
-	phys_addr_t found = memblock_find_in_range_node(q->size, q->align, q->min, q->max, q->nid, flags);
+	phys_addr_t found =
+		memblock_find_in_range_node(q->size, q->align, q->min, q->max, q->nid, flags);
 
 	if (found == 0 && q->nid != NUMA_NO_NODE && !q->exact_nid) {
-		found = memblock_find_in_range_node(q->size, q->align, q->min, q->max, NUMA_NO_NODE, flags);
+		found = memblock_find_in_range_node(q->size, q->align, q->min, q->max, NUMA_NO_NODE,
+						    flags);
 	}
 	return found;
 }
@@ -105,9 +109,12 @@ static phys_addr_t find_preferred(const struct request *q)
 	return found;
 }
 
-phys_addr_t memblock_find_in_range(phys_addr_t start, phys_addr_t end, phys_addr_t size, phys_addr_t align)
+phys_addr_t memblock_find_in_range(phys_addr_t start, phys_addr_t end, phys_addr_t size,
+				   phys_addr_t align)
 {
-	struct request q = { .size = size, .align = align, .min = start, .max = end, .nid = NUMA_NO_NODE };
+	struct request q = {
+		.size = size, .align = align, .min = start, .max = end, .nid = NUMA_NO_NODE
+	};
 
 	return find_preferred(&q);
 }
@@ -119,22 +126,24 @@ static void trace_request(const char *function, const struct request *q, const v
 	char name[64];
 
 	log_emit(LOG_INFO, function,
-		 "%" PRIu64 " bytes align=0x%" PRIx64 " nid=%d from=0x%016" PRIx64 " max_addr=0x%016" PRIx64 " %s",
+		 "%" PRIu64 " bytes align=0x%" PRIx64 " nid=%d from=0x%016" PRIx64
+		 " max_addr=0x%016" PRIx64 " %s",
 		 q->size, q->align, q->nid, q->min, q->max,
 		 symbol_format(name, sizeof(name), (uint64_t)(uintptr_t)caller));
 }
 
-#define trace_alloc(q)                                                                              \
-	do {                                                                                        \
-		if (memblock_tracing()) {                                                           \
-			trace_request(__func__, q, __builtin_return_address(0));                    \
-		}                                                                                   \
+#define trace_alloc(q)                                                           \
+	do {                                                                     \
+		if (memblock_tracing()) {                                        \
+			trace_request(__func__, q, __builtin_return_address(0)); \
+		}                                                                \
 	} while (0)
 
 static phys_addr_t take(const struct request *request)
 {
 	struct request q = *request;
-	struct memblock_region like = { .nid = FPG_ENABLED(CONFIG_NUMA) ? MAX_NUMNODES : 0, .owner = q.owner };
+	struct memblock_region like = { .nid = FPG_ENABLED(CONFIG_NUMA) ? MAX_NUMNODES : 0,
+					.owner = q.owner };
 
 	if (memblock_refuse("an allocation")) {
 		return 0;
@@ -148,20 +157,22 @@ static phys_addr_t take(const struct request *request)
 		return 0;
 	}
 	if (memblock_tracing()) {
-		memblock_trace_range("memblock_reserve", found, q.size, __builtin_return_address(0));
+		memblock_trace_range("memblock_reserve", found, q.size,
+				     __builtin_return_address(0));
 	}
 	return found;
 }
 
-phys_addr_t memblock_alloc_range_nid(phys_addr_t size, phys_addr_t align, phys_addr_t start, phys_addr_t end, int nid,
-				     bool exact_nid)
+phys_addr_t memblock_alloc_range_nid(phys_addr_t size, phys_addr_t align, phys_addr_t start,
+				     phys_addr_t end, int nid, bool exact_nid)
 {
 	struct request q = { size, align, start, end, nid, exact_nid, { 0 } };
 
 	return take(&q);
 }
 
-phys_addr_t memblock_phys_alloc_range(phys_addr_t size, phys_addr_t align, phys_addr_t start, phys_addr_t end)
+phys_addr_t memblock_phys_alloc_range(phys_addr_t size, phys_addr_t align, phys_addr_t start,
+				      phys_addr_t end)
 {
 	struct request q = { size, align, start, end, NUMA_NO_NODE, false, { 0 } };
 
@@ -177,8 +188,8 @@ phys_addr_t memblock_phys_alloc_try_nid(phys_addr_t size, phys_addr_t align, int
 	return take(&q);
 }
 
-phys_addr_t memblock_phys_alloc_owned(phys_addr_t size, phys_addr_t align, phys_addr_t min, phys_addr_t max, int nid,
-				      struct mem_owner owner)
+phys_addr_t memblock_phys_alloc_owned(phys_addr_t size, phys_addr_t align, phys_addr_t min,
+				      phys_addr_t max, int nid, struct mem_owner owner)
 {
 	struct request q = { size, align, min, max, nid, false, owner };
 
@@ -192,7 +203,8 @@ phys_addr_t memblock_phys_alloc_owned(phys_addr_t size, phys_addr_t align, phys_
 static void *take_mapped(struct request *q)
 {
 	if (!port_linear_ready) {
-		pr_err("allocation of 0x%" PRIx64 " bytes refused: the linear map is not on yet", q->size);
+		pr_err("allocation of 0x%" PRIx64 " bytes refused: the linear map is not on yet",
+		       q->size);
 		return NULL;
 	}
 	if (q->max > memblock.current_limit) {
@@ -216,8 +228,8 @@ static void *take_zeroed(struct request *q)
 	return p;
 }
 
-void *memblock_alloc_exact_nid_raw(phys_addr_t size, phys_addr_t align, phys_addr_t min_addr, phys_addr_t max_addr,
-				   int nid)
+void *memblock_alloc_exact_nid_raw(phys_addr_t size, phys_addr_t align, phys_addr_t min_addr,
+				   phys_addr_t max_addr, int nid)
 {
 	struct request q = { size, align, min_addr, max_addr, nid, true, { 0 } };
 
@@ -225,8 +237,8 @@ void *memblock_alloc_exact_nid_raw(phys_addr_t size, phys_addr_t align, phys_add
 	return take_mapped(&q);
 }
 
-void *memblock_alloc_try_nid_raw(phys_addr_t size, phys_addr_t align, phys_addr_t min_addr, phys_addr_t max_addr,
-				 int nid)
+void *memblock_alloc_try_nid_raw(phys_addr_t size, phys_addr_t align, phys_addr_t min_addr,
+				 phys_addr_t max_addr, int nid)
 {
 	struct request q = { size, align, min_addr, max_addr, nid, false, { 0 } };
 
@@ -234,7 +246,8 @@ void *memblock_alloc_try_nid_raw(phys_addr_t size, phys_addr_t align, phys_addr_
 	return take_mapped(&q);
 }
 
-void *memblock_alloc_try_nid(phys_addr_t size, phys_addr_t align, phys_addr_t min_addr, phys_addr_t max_addr, int nid)
+void *memblock_alloc_try_nid(phys_addr_t size, phys_addr_t align, phys_addr_t min_addr,
+			     phys_addr_t max_addr, int nid)
 {
 	struct request q = { size, align, min_addr, max_addr, nid, false, { 0 } };
 
@@ -242,8 +255,8 @@ void *memblock_alloc_try_nid(phys_addr_t size, phys_addr_t align, phys_addr_t mi
 	return take_zeroed(&q);
 }
 
-void *memblock_alloc_owned(phys_addr_t size, phys_addr_t align, phys_addr_t min, phys_addr_t max, int nid,
-			   struct mem_owner owner)
+void *memblock_alloc_owned(phys_addr_t size, phys_addr_t align, phys_addr_t min, phys_addr_t max,
+			   int nid, struct mem_owner owner)
 {
 	struct request q = { size, align, min, max, nid, false, owner };
 

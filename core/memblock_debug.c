@@ -9,12 +9,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-void memblock_trace_range(const char *function, phys_addr_t base, phys_addr_t size, const void *caller)
+void memblock_trace_range(const char *function, phys_addr_t base, phys_addr_t size,
+			  const void *caller)
 {
 	char name[64];
 
 	log_emit(LOG_INFO, function, "[0x%016" PRIx64 "-0x%016" PRIx64 "] %s", base,
-		 base + phys_cap_size(base, size) - 1, symbol_format(name, sizeof(name), (uint64_t)(uintptr_t)caller));
+		 base + phys_cap_size(base, size) - 1,
+		 symbol_format(name, sizeof(name), (uint64_t)(uintptr_t)caller));
 }
 
 static void dump_region(const struct memblock_type *type, unsigned long i)
@@ -29,8 +31,10 @@ static void dump_region(const struct memblock_type *type, unsigned long i)
 	if (r->owner.kind != OWNER_NONE) {
 		snprintf(owner, sizeof(owner), " owner: %s", owner_kind_name(r->owner.kind));
 	}
-	pr_info(" %s[0x%lx]\t[0x%016" PRIx64 "-0x%016" PRIx64 "], 0x%016" PRIx64 " bytes%s flags: 0x%x%s",
-		type->name, i, r->base, memblock_region_end(r) - 1, r->size, node, (unsigned int)r->flags, owner);
+	pr_info(" %s[0x%lx] [0x%016" PRIx64 "-0x%016" PRIx64 "], 0x%016" PRIx64
+		" bytes%s flags: 0x%x%s",
+		type->name, i, r->base, memblock_region_end(r) - 1, r->size, node,
+		(unsigned int)r->flags, owner);
 }
 
 static void dump(const struct memblock_type *type)
@@ -46,8 +50,8 @@ static void dump(const struct memblock_type *type)
 void __memblock_dump_all(void)
 {
 	pr_info("MEMBLOCK configuration:");
-	pr_info(" memory size = 0x%016" PRIx64 " reserved size = 0x%016" PRIx64, memblock.memory.total_size,
-		memblock.reserved.total_size);
+	pr_info(" memory size = 0x%016" PRIx64 " reserved size = 0x%016" PRIx64,
+		memblock.memory.total_size, memblock.reserved.total_size);
 	dump(&memblock.memory);
 	dump(&memblock.reserved);
 	if (memblock_used(&memblock.claims) > 0) {

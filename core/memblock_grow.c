@@ -22,8 +22,11 @@ static struct memblock_region memory_static[INIT_MEMBLOCK_REGIONS];
 static struct memblock_region reserved_static[INIT_MEMBLOCK_REGIONS];
 static struct memblock_region claims_static[INIT_MEMBLOCK_CLAIMS];
 
-#define EMPTY_TYPE(array, title)                                                                    \
-	{ .cnt = MEMBLOCK_EMPTY_CNT, .max = ARRAY_SIZE(array), .regions = (array), .name = (title) }
+#define EMPTY_TYPE(array, title)                                                         \
+	{                                                                                \
+		.cnt = MEMBLOCK_EMPTY_CNT, .max = ARRAY_SIZE(array), .regions = (array), \
+		.name = (title)                                                          \
+	}
 
 struct memblock memblock = {
 	.current_limit = MEMBLOCK_ALLOC_ANYWHERE,
@@ -75,7 +78,8 @@ size_t memblock_array_bytes(const struct memblock_type *type)
 static bool array_overlaps(const struct memblock_type *type, phys_addr_t base, phys_addr_t size)
 {
 	return !memblock_array_is_static(type) &&
-	       phys_ranges_overlap((struct phys_range){ type->array_phys, memblock_array_bytes(type) },
+	       phys_ranges_overlap((struct phys_range){ type->array_phys,
+							memblock_array_bytes(type) },
 				   (struct phys_range){ base, size });
 }
 
@@ -91,7 +95,9 @@ static phys_addr_t search_place(const struct grow_plan *plan)
 	if (place == 0 && plan->avoid_bytes > 0) {
 		phys_addr_t below = plan->avoid < limit ? plan->avoid : limit;
 		/* An end of 0 would mean "no limit". */
-		place = below > PAGE_SIZE ? memblock_find_in_range(0, below, plan->bytes, PAGE_SIZE) : 0;
+		place = below > PAGE_SIZE ?
+				memblock_find_in_range(0, below, plan->bytes, PAGE_SIZE) :
+				0;
 	}
 	return place;
 }
@@ -103,16 +109,18 @@ static int find_place(struct grow_plan *plan)
 		return plan->phys != 0 ? 0 : -ENOMEM;
 	}
 	phys_addr_t place = 0;
-	int err = memblock_state.find_place(memblock_state.find_ctx, plan->bytes, plan->avoid, plan->avoid_bytes,
-					    &place);
+	int err = memblock_state.find_place(memblock_state.find_ctx, plan->bytes, plan->avoid,
+					    plan->avoid_bytes, &place);
 	if (err != 0) {
 		return -ENOMEM;
 	}
 	struct phys_range found = { place, plan->bytes };
 	struct phys_range avoid = { plan->avoid, plan->avoid_bytes };
-	if (place == 0 || !IS_ALIGNED(place, PAGE_SIZE) || phys_range_overflows(place, plan->bytes) ||
-	    phys_ranges_overlap(found, avoid) || memblock_is_region_reserved(place, plan->bytes)) {
-		pr_err("place 0x%" PRIx64 "+0x%" PRIx64 " for tables is not free", place, plan->bytes);
+	if (place == 0 || !IS_ALIGNED(place, PAGE_SIZE) ||
+	    phys_range_overflows(place, plan->bytes) || phys_ranges_overlap(found, avoid) ||
+	    memblock_is_region_reserved(place, plan->bytes)) {
+		pr_err("place 0x%" PRIx64 "+0x%" PRIx64 " for tables is not free", place,
+		       plan->bytes);
 		return -ENOMEM;
 	}
 	plan->phys = place;
@@ -124,7 +132,8 @@ static int find_place(struct grow_plan *plan)
 static void unmap_new(const struct grow_plan *plan, unsigned int below)
 {
 	for (unsigned int t = 0; t < below; t++) {
-		if (plan->entries[t] != 0 && memblock_state.map != NULL && memblock_state.unmap != NULL) {
+		if (plan->entries[t] != 0 && memblock_state.map != NULL &&
+		    memblock_state.unmap != NULL) {
 			memblock_state.unmap(plan->array[t], bytes_for(plan->entries[t]));
 		}
 	}
@@ -179,7 +188,8 @@ static void plan_table(struct grow_plan *plan, unsigned int t, unsigned long nee
 }
 
 /* Growing reserves one piece and ends the reservations of old arrays, each of which may split a region. */
-static void plan_all(struct grow_plan *plan, const unsigned long need[TABLES], const bool move[TABLES])
+static void plan_all(struct grow_plan *plan, const unsigned long need[TABLES],
+		     const bool move[TABLES])
 {
 	for (unsigned int t = 0; t < TABLES; t++) {
 		plan_table(plan, t, need[t], move[t]);
@@ -190,7 +200,8 @@ static void plan_all(struct grow_plan *plan, const unsigned long need[TABLES], c
 		for (unsigned int t = 0; t < TABLES; t++) {
 			extra += !memblock_array_is_static(tables[t]) + (unsigned long)move[t];
 		}
-		plan_table(plan, TABLE_RESERVED, need[TABLE_RESERVED] + extra, move[TABLE_RESERVED]);
+		plan_table(plan, TABLE_RESERVED, need[TABLE_RESERVED] + extra,
+			   move[TABLE_RESERVED]);
 	}
 	for (unsigned int t = 0; t < TABLES; t++) {
 		plan->bytes += plan->entries[t] != 0 ? bytes_for(plan->entries[t]) : 0;
@@ -206,7 +217,8 @@ static bool reserve_piece(phys_addr_t base, phys_addr_t bytes)
 		.owner = mem_owner(OWNER_MEMBLOCK, RULE_ALLOC, -1),
 	};
 
-	if (memblock_used(type) + memblock_table_insert_need(type, base, base + bytes, &like) > type->max) {
+	if (memblock_used(type) + memblock_table_insert_need(type, base, base + bytes, &like) >
+	    type->max) {
 		return false;
 	}
 	memblock_table_insert(type, base, base + bytes, &like);
@@ -224,9 +236,11 @@ static void commit(const struct grow_plan *plan)
 			continue;
 		}
 		memcpy(plan->array[t], type->regions,
-		       (memblock_used(type) > 0 ? memblock_used(type) : 1) * sizeof(type->regions[0]));
+		       (memblock_used(type) > 0 ? memblock_used(type) : 1) *
+			       sizeof(type->regions[0]));
 		if (!memblock_array_is_static(type)) {
-			old[t] = (struct phys_range){ type->array_phys, memblock_array_bytes(type) };
+			old[t] =
+				(struct phys_range){ type->array_phys, memblock_array_bytes(type) };
 			unmap_old(type);
 		}
 		type->regions = plan->array[t];
@@ -235,15 +249,17 @@ static void commit(const struct grow_plan *plan)
 		type->array_mapped = memblock_state.map != NULL;
 		phys += bytes_for(plan->entries[t]);
 		if (memblock_tracing()) {
-			pr_info("%s has room for %lu entries at [0x%016" PRIx64 "-0x%016" PRIx64 "]", type->name,
-				type->max, type->array_phys, phys - 1);
+			pr_info("%s has room for %lu entries at [0x%016" PRIx64 "-0x%016" PRIx64
+				"]",
+				type->name, type->max, type->array_phys, phys - 1);
 		}
 	}
 	bool reserved = reserve_piece(plan->phys, plan->bytes);
 	FPG_CHECK(reserved);
 	for (unsigned int t = 0; t < TABLES; t++) {
 		if (old[t].size != 0) {
-			memblock_table_remove(&memblock.reserved, old[t].base, phys_range_end(old[t]));
+			memblock_table_remove(&memblock.reserved, old[t].base,
+					      phys_range_end(old[t]));
 		}
 	}
 }
@@ -278,14 +294,16 @@ int memblock_room(const struct memblock_room *room)
 	plan_all(&plan, need, move);
 	int err = carry_out(&plan);
 	if (err != 0) {
-		pr_err("no place for 0x%" PRIx64 " bytes of tables (memory %lu, reserved %lu, claims %lu entries)",
-		       plan.bytes, memblock_used(&memblock.memory), memblock_used(&memblock.reserved),
-		       memblock_used(&memblock.claims));
+		pr_err("no place for 0x%" PRIx64
+		       " bytes of tables (memory %lu, reserved %lu, claims %lu entries)",
+		       plan.bytes, memblock_used(&memblock.memory),
+		       memblock_used(&memblock.reserved), memblock_used(&memblock.claims));
 	}
 	return err;
 }
 
-int memblock_double_array(struct memblock_type *type, phys_addr_t new_area_start, phys_addr_t new_area_size)
+int memblock_double_array(struct memblock_type *type, phys_addr_t new_area_start,
+			  phys_addr_t new_area_size)
 {
 	unsigned long need = 2 * type->max - memblock_used(type);
 
@@ -318,7 +336,8 @@ static bool in_mappable_memory(phys_addr_t base, phys_addr_t size)
 static void keep_reserved(const bool which[TABLES])
 {
 	for (unsigned int t = 0; t < TABLES; t++) {
-		if (which[t] && !reserve_piece(tables[t]->array_phys, memblock_array_bytes(tables[t]))) {
+		if (which[t] &&
+		    !reserve_piece(tables[t]->array_phys, memblock_array_bytes(tables[t]))) {
 			pr_err("array of %s is not reserved", tables[t]->name);
 		}
 	}
@@ -331,8 +350,9 @@ void memblock_arrays_settle(void)
 	bool any = false;
 
 	for (unsigned int t = 0; t < TABLES; t++) {
-		move[t] = !memblock_array_is_static(tables[t]) &&
-			  !in_mappable_memory(tables[t]->array_phys, memblock_array_bytes(tables[t]));
+		move[t] =
+			!memblock_array_is_static(tables[t]) &&
+			!in_mappable_memory(tables[t]->array_phys, memblock_array_bytes(tables[t]));
 		any |= move[t];
 	}
 	if (!any) {
@@ -341,17 +361,20 @@ void memblock_arrays_settle(void)
 	struct grow_plan plan = { 0 };
 	plan_all(&plan, need, move);
 	if (carry_out(&plan) != 0) {
-		pr_err("tables stay in memory that was cut off: no place for 0x%" PRIx64 " bytes", plan.bytes);
+		pr_err("tables stay in memory that was cut off: no place for 0x%" PRIx64 " bytes",
+		       plan.bytes);
 		keep_reserved(move);
 	}
 }
 
 void memblock_arrays_forget(void)
 {
-	static struct memblock_region *const start[TABLES] = { memory_static, reserved_static, claims_static };
+	static struct memblock_region *const start[TABLES] = { memory_static, reserved_static,
+							       claims_static };
 
 	for (unsigned int t = 0; t < TABLES; t++) {
-		unsigned long entries = t == TABLE_CLAIMS ? INIT_MEMBLOCK_CLAIMS : INIT_MEMBLOCK_REGIONS;
+		unsigned long entries = t == TABLE_CLAIMS ? INIT_MEMBLOCK_CLAIMS :
+							    INIT_MEMBLOCK_REGIONS;
 		memset(start[t], 0, entries * sizeof(*start[t]));
 		tables[t]->regions = start[t];
 		tables[t]->max = entries;
@@ -387,7 +410,8 @@ void memblock_set_array_place(memblock_place_fn find, void *ctx)
 	memblock_state.find_ctx = ctx;
 }
 
-void memblock_set_array_access(void *(*map)(phys_addr_t base, size_t bytes), void (*unmap)(void *va, size_t bytes))
+void memblock_set_array_access(void *(*map)(phys_addr_t base, size_t bytes),
+			       void (*unmap)(void *va, size_t bytes))
 {
 	memblock_state.map = map;
 	memblock_state.unmap = unmap;

@@ -23,7 +23,8 @@ void memblock_set_release(memblock_release_fn fn, void *ctx)
 static void release(const struct memblock_piece *piece)
 {
 	if (memblock_state.release != NULL && piece->base < piece->end) {
-		memblock_state.release(memblock_state.release_ctx, piece->base, piece->end - piece->base, piece->nid);
+		memblock_state.release(memblock_state.release_ctx, piece->base,
+				       piece->end - piece->base, piece->nid);
 	}
 }
 
@@ -60,7 +61,9 @@ static unsigned long release_walk(struct memblock_cursor *c, phys_addr_t from, p
 
 unsigned long memblock_free_all(void)
 {
-	struct memblock_cursor c = { .a = &memblock.memory, .b = &memblock.reserved, .nid = NUMA_NO_NODE };
+	struct memblock_cursor c = { .a = &memblock.memory,
+				     .b = &memblock.reserved,
+				     .nid = NUMA_NO_NODE };
 	struct memblock_room spare = { .reserved = SPARE_ENTRIES };
 
 	if (memblock_refuse("memblock_free_all")) {
@@ -93,9 +96,11 @@ static int end_late(phys_addr_t base, phys_addr_t end)
 	if (!all_reserved(base, end)) {
 		return -EINVAL;
 	}
-	if (memblock_used(&memblock.reserved) + memblock_table_remove_need(&memblock.reserved, base, end) >
+	if (memblock_used(&memblock.reserved) +
+			    memblock_table_remove_need(&memblock.reserved, base, end) >
 		    memblock.reserved.max ||
-	    memblock_used(&memblock.claims) + memblock_claims_drop_need(base, end) > memblock.claims.max) {
+	    memblock_used(&memblock.claims) + memblock_claims_drop_need(base, end) >
+		    memblock.claims.max) {
 		return -ENOMEM;
 	}
 	memblock_table_remove(&memblock.reserved, base, end);
@@ -120,13 +125,15 @@ void memblock_free_late(phys_addr_t base, phys_addr_t size)
 	int err = end_late(start, end);
 	if (err != 0) {
 		pr_err("[0x%016" PRIx64 "-0x%016" PRIx64 "] stays as it is: %s", start, end - 1,
-		       err == -EINVAL ? "not all of it is reserved" : "no entry left to split a reservation");
+		       err == -EINVAL ? "not all of it is reserved" :
+					"no entry left to split a reservation");
 	}
 }
 
 void memblock_discard(void)
 {
-	struct memblock_type *const types[] = { &memblock.memory, &memblock.reserved, &memblock.claims };
+	struct memblock_type *const types[] = { &memblock.memory, &memblock.reserved,
+						&memblock.claims };
 	struct phys_range arrays[ARRAY_SIZE(types)] = { 0 };
 	int nids[ARRAY_SIZE(types)] = { 0 };
 
@@ -138,12 +145,15 @@ void memblock_discard(void)
 		if (memblock_array_is_static(types[t])) {
 			continue;
 		}
-		const struct memblock_region *r = memblock_region_find(&memblock.memory, types[t]->array_phys);
-		arrays[t] = (struct phys_range){ types[t]->array_phys, memblock_array_bytes(types[t]) };
+		const struct memblock_region *r =
+			memblock_region_find(&memblock.memory, types[t]->array_phys);
+		arrays[t] =
+			(struct phys_range){ types[t]->array_phys, memblock_array_bytes(types[t]) };
 		nids[t] = r != NULL ? r->nid : NUMA_NO_NODE;
 	}
 	memblock_arrays_forget();
 	for (unsigned int t = 0; t < ARRAY_SIZE(types); t++) {
-		release(&(struct memblock_piece){ arrays[t].base, phys_range_end(arrays[t]), nids[t] });
+		release(&(struct memblock_piece){ arrays[t].base, phys_range_end(arrays[t]),
+						  nids[t] });
 	}
 }

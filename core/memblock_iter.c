@@ -19,7 +19,8 @@ static bool passed_over(const struct memblock_cursor *c, const struct memblock_r
 	if (c->a != &memblock.memory) {
 		return false;
 	}
-	return (movable_node_is_enabled() && memblock_is_hotpluggable(r) && !(c->flags & MEMBLOCK_HOTPLUG)) ||
+	return (movable_node_is_enabled() && memblock_is_hotpluggable(r) &&
+		!(c->flags & MEMBLOCK_HOTPLUG)) ||
 	       ((c->flags & MEMBLOCK_MIRROR) && !memblock_is_mirror(r)) ||
 	       (memblock_is_nomap(r) && !(c->flags & MEMBLOCK_NOMAP)) ||
 	       (memblock_is_driver_managed(r) && !(c->flags & MEMBLOCK_DRIVER_MANAGED));
@@ -30,8 +31,8 @@ static bool is_seam(const struct memblock_cursor *c, unsigned long low)
 {
 	const struct memblock_region *r = &c->a->regions[low];
 
-	return c->a == &memblock.memory && memblock_region_end(r) == r[1].base && r->flags == r[1].flags &&
-	       r->nid == r[1].nid;
+	return c->a == &memblock.memory && memblock_region_end(r) == r[1].base &&
+	       r->flags == r[1].flags && r->nid == r[1].nid;
 }
 
 /* ---- upwards ------------------------------------------------------------------------------------------------ */
@@ -163,7 +164,8 @@ bool memblock_cursor_next_down(struct memblock_cursor *c, struct memblock_piece 
 
 /* ---- the public walks --------------------------------------------------------------------------------------- */
 
-static void give(const struct memblock_piece *piece, phys_addr_t *out_start, phys_addr_t *out_end, int *out_nid)
+static void give(const struct memblock_piece *piece, phys_addr_t *out_start, phys_addr_t *out_end,
+		 int *out_nid)
 {
 	if (out_start != NULL) {
 		*out_start = piece->base;
@@ -176,8 +178,9 @@ static void give(const struct memblock_piece *piece, phys_addr_t *out_start, phy
 	}
 }
 
-void __next_mem_range(uint64_t *idx, int nid, enum memblock_flags flags, struct memblock_type *type_a,
-		      struct memblock_type *type_b, phys_addr_t *out_start, phys_addr_t *out_end, int *out_nid)
+void __next_mem_range(uint64_t *idx, int nid, enum memblock_flags flags,
+		      struct memblock_type *type_a, struct memblock_type *type_b,
+		      phys_addr_t *out_start, phys_addr_t *out_end, int *out_nid)
 {
 	struct memblock_cursor c = { .a = type_a, .b = type_b, .nid = nid, .flags = flags };
 	struct memblock_piece piece;
@@ -196,8 +199,9 @@ void __next_mem_range(uint64_t *idx, int nid, enum memblock_flags flags, struct 
 	*idx = piece.end < UINT64_MAX ? piece.end : UINT64_MAX - 1;
 }
 
-void __next_mem_range_rev(uint64_t *idx, int nid, enum memblock_flags flags, struct memblock_type *type_a,
-			  struct memblock_type *type_b, phys_addr_t *out_start, phys_addr_t *out_end, int *out_nid)
+void __next_mem_range_rev(uint64_t *idx, int nid, enum memblock_flags flags,
+			  struct memblock_type *type_a, struct memblock_type *type_b,
+			  phys_addr_t *out_start, phys_addr_t *out_end, int *out_nid)
 {
 	struct memblock_cursor c = { .a = type_a, .b = type_b, .nid = nid, .flags = flags };
 	struct memblock_piece piece;
@@ -211,7 +215,8 @@ void __next_mem_range_rev(uint64_t *idx, int nid, enum memblock_flags flags, str
 	*idx = piece.base;
 }
 
-void __next_mem_pfn_range(int *idx, int nid, unsigned long *out_start_pfn, unsigned long *out_end_pfn, int *out_nid)
+void __next_mem_pfn_range(int *idx, int nid, unsigned long *out_start_pfn,
+			  unsigned long *out_end_pfn, int *out_nid)
 {
 	const struct memblock_type *type = &memblock.memory;
 

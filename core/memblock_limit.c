@@ -116,7 +116,8 @@ void memblock_trim_memory(phys_addr_t align)
 {
 	memblock_trace(0, align);
 	if (!IS_POW2(align)) {
-		pr_err("memory cannot be trimmed to 0x%" PRIx64 ", which is no power of two", align);
+		pr_err("memory cannot be trimmed to 0x%" PRIx64 ", which is no power of two",
+		       align);
 		return;
 	}
 	if (memblock_refuse("memblock_trim_memory")) {

@@ -119,7 +119,8 @@ void memblock_claims_at(phys_addr_t addr, memblock_claim_fn fn, void *ctx)
 			return;
 		}
 		if (addr - claim->base < claim->size &&
-		    (holder == NULL || !mem_owner_equal(holder->owner, claim->owner)) && !fn(ctx, claim)) {
+		    (holder == NULL || !mem_owner_equal(holder->owner, claim->owner)) &&
+		    !fn(ctx, claim)) {
 			return;
 		}
 	}
@@ -142,7 +143,8 @@ static bool held_by_others(phys_addr_t base, phys_addr_t end, struct memblock_re
 	unsigned long n = memblock_used(type);
 	bool any = false;
 
-	for (unsigned long i = memblock_region_index(type, base); i < n && type->regions[i].base < end; i++) {
+	for (unsigned long i = memblock_region_index(type, base);
+	     i < n && type->regions[i].base < end; i++) {
 		const struct memblock_region *r = &type->regions[i];
 		if (mem_owner_equal(r->owner, claim->owner) || is_array(r)) {
 			continue;
@@ -169,7 +171,8 @@ static void make_nomap(struct memblock_type *type, phys_addr_t base, phys_addr_t
 	memblock_table_merge(type, from, to);
 }
 
-int memblock_reserve_owned(phys_addr_t base, phys_addr_t size, enum memblock_flags flags, struct mem_owner owner)
+int memblock_reserve_owned(phys_addr_t base, phys_addr_t size, enum memblock_flags flags,
+			   struct mem_owner owner)
 {
 	struct memblock_region like = {
 		.flags = flags,
@@ -193,7 +196,8 @@ int memblock_reserve_owned(phys_addr_t base, phys_addr_t size, enum memblock_fla
 	}
 	struct memblock_room room = {
 		.memory = nomap ? memblock_table_isolate_need(&memblock.memory, base, end) : 0,
-		.reserved = memblock_table_insert_need(&memblock.reserved, base, end, &like) + (nomap ? 2 : 0),
+		.reserved = memblock_table_insert_need(&memblock.reserved, base, end, &like) +
+			    (nomap ? 2 : 0),
 		.claims = claimed,
 		.base = base,
 		.size = end - base,

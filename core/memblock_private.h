@@ -11,7 +11,8 @@
 #include "fpg/base/range.h"
 #include "fpg/core/memblock.h"
 
-static_assert(sizeof(struct memblock_region) == 32, "a page holds 128 entries; tables double in whole pages");
+static_assert(sizeof(struct memblock_region) == 32,
+	      "a page holds 128 entries; tables double in whole pages");
 
 struct memblock_state {
 	memblock_place_fn find_place;
@@ -35,10 +36,12 @@ extern struct memblock_state memblock_state;
 bool memblock_region_alike(const struct memblock_region *a, const struct memblock_region *b);
 
 /** Most entries that inserting, isolating, or removing the range can add; 0 when the table may even shrink. */
-unsigned long memblock_table_insert_need(const struct memblock_type *type, phys_addr_t base, phys_addr_t end,
-					 const struct memblock_region *like);
-unsigned long memblock_table_isolate_need(const struct memblock_type *type, phys_addr_t base, phys_addr_t end);
-unsigned long memblock_table_remove_need(const struct memblock_type *type, phys_addr_t base, phys_addr_t end);
+unsigned long memblock_table_insert_need(const struct memblock_type *type, phys_addr_t base,
+					 phys_addr_t end, const struct memblock_region *like);
+unsigned long memblock_table_isolate_need(const struct memblock_type *type, phys_addr_t base,
+					  phys_addr_t end);
+unsigned long memblock_table_remove_need(const struct memblock_type *type, phys_addr_t base,
+					 phys_addr_t end);
 
 /** Insert behind all others. Return: false when the range is not there, or there is no entry left. */
 bool memblock_table_append(struct memblock_type *type, phys_addr_t base, phys_addr_t end,
@@ -49,8 +52,8 @@ void memblock_table_insert(struct memblock_type *type, phys_addr_t base, phys_ad
 			   const struct memblock_region *like);
 
 /** Split regions so that [*@from, *@to) are those inside the range. There is room. */
-void memblock_table_isolate(struct memblock_type *type, phys_addr_t base, phys_addr_t end, unsigned long *from,
-			    unsigned long *to);
+void memblock_table_isolate(struct memblock_type *type, phys_addr_t base, phys_addr_t end,
+			    unsigned long *from, unsigned long *to);
 
 /** Merge what touches and is alike among regions [@from, @to) and the neighbours on both sides. */
 void memblock_table_merge(struct memblock_type *type, unsigned long from, unsigned long to);
@@ -97,8 +100,9 @@ FPG_MUST_CHECK int memblock_insert(struct memblock_type *type, phys_addr_t base,
 				   const struct memblock_region *like);
 
 /** Set and clear flags of @type's regions in the range. Return: 0 | -ENOMEM | -EINVAL */
-FPG_MUST_CHECK int memblock_setclr_flags(struct memblock_type *type, phys_addr_t base, phys_addr_t size,
-					 enum memblock_flags set, enum memblock_flags clear);
+FPG_MUST_CHECK int memblock_setclr_flags(struct memblock_type *type, phys_addr_t base,
+					 phys_addr_t size, enum memblock_flags set,
+					 enum memblock_flags clear);
 
 /** True, with an error in the log, after the hand-over. */
 bool memblock_refuse(const char *what);
@@ -138,8 +142,8 @@ bool memblock_cursor_next_up(struct memblock_cursor *c, struct memblock_piece *p
 bool memblock_cursor_next_down(struct memblock_cursor *c, struct memblock_piece *piece);
 
 /** Free place in [start, end), by direction; 0 when there is none. */
-phys_addr_t memblock_find_in_range_node(phys_addr_t size, phys_addr_t align, phys_addr_t start, phys_addr_t end,
-					int nid, enum memblock_flags flags);
+phys_addr_t memblock_find_in_range_node(phys_addr_t size, phys_addr_t align, phys_addr_t start,
+					phys_addr_t end, int nid, enum memblock_flags flags);
 
 /* ---- tracing ------------------------------------------------------------------------------------------------ */
 
@@ -150,10 +154,11 @@ static inline bool memblock_tracing(void)
 }
 
 /** Log `function: [first-last] caller` with memblock=debug. */
-#define memblock_trace(base, size)                                                                  \
-	do {                                                                                        \
-		if (memblock_tracing()) {                                                           \
-			memblock_trace_range(__func__, base, size, __builtin_return_address(0));    \
-		}                                                                                   \
+#define memblock_trace(base, size)                                                               \
+	do {                                                                                     \
+		if (memblock_tracing()) {                                                        \
+			memblock_trace_range(__func__, base, size, __builtin_return_address(0)); \
+		}                                                                                \
 	} while (0)
-void memblock_trace_range(const char *function, phys_addr_t base, phys_addr_t size, const void *caller);
+void memblock_trace_range(const char *function, phys_addr_t base, phys_addr_t size,
+			  const void *caller);

@@ -7,7 +7,8 @@
 
 #include <inttypes.h>
 
-const struct memblock_region *memblock_region_find(const struct memblock_type *type, phys_addr_t addr)
+const struct memblock_region *memblock_region_find(const struct memblock_type *type,
+						   phys_addr_t addr)
 {
 	unsigned long i = memblock_region_index(type, addr);
 
@@ -111,7 +112,7 @@ bool memblock_validate_numa_coverage(unsigned long threshold_bytes)
 	if ((missing_pages << PAGE_SHIFT) < threshold_bytes || missing_pages == 0) {
 		return true;
 	}
-	pr_err("%" PRIu64 " KiB of %" PRIu64 " KiB of memory belong to no node", missing_pages << (PAGE_SHIFT - 10),
-	       all_pages << (PAGE_SHIFT - 10));
+	pr_err("%" PRIu64 " KiB of %" PRIu64 " KiB of memory belong to no node",
+	       missing_pages << (PAGE_SHIFT - 10), all_pages << (PAGE_SHIFT - 10));
 	return false;
 }

@@ -58,7 +58,8 @@ void memblock_table_delete(struct memblock_type *type, unsigned long from, unsig
 	unsigned long n = memblock_used(type);
 
 	if (from < to) {
-		memmove(&type->regions[from], &type->regions[to], (n - to) * sizeof(type->regions[0]));
+		memmove(&type->regions[from], &type->regions[to],
+			(n - to) * sizeof(type->regions[0]));
 		memblock_table_set_used(type, n - (to - from));
 	}
 }
@@ -69,7 +70,8 @@ static void open_gap(struct memblock_type *type, unsigned long at, unsigned long
 	unsigned long n = memblock_used(type);
 
 	FPG_CHECK(n + count <= type->max);
-	memmove(&type->regions[at + count], &type->regions[at], (n - at) * sizeof(type->regions[0]));
+	memmove(&type->regions[at + count], &type->regions[at],
+		(n - at) * sizeof(type->regions[0]));
 	type->cnt = n + count;
 }
 
@@ -119,8 +121,8 @@ static bool begins_alike(const struct memblock_type *type, unsigned long i, phys
 	return type->regions[i].base == addr && memblock_region_alike(&type->regions[i], like);
 }
 
-unsigned long memblock_table_insert_need(const struct memblock_type *type, phys_addr_t base, phys_addr_t end,
-					 const struct memblock_region *like)
+unsigned long memblock_table_insert_need(const struct memblock_type *type, phys_addr_t base,
+					 phys_addr_t end, const struct memblock_region *like)
 {
 	unsigned long n = memblock_used(type);
 	long need = 0;
@@ -268,19 +270,22 @@ static unsigned long split_at(struct memblock_type *type, phys_addr_t addr)
 	return i;
 }
 
-unsigned long memblock_table_isolate_need(const struct memblock_type *type, phys_addr_t base, phys_addr_t end)
+unsigned long memblock_table_isolate_need(const struct memblock_type *type, phys_addr_t base,
+					  phys_addr_t end)
 {
-	return (unsigned long)strictly_inside(type, base) + (unsigned long)strictly_inside(type, end);
+	return (unsigned long)strictly_inside(type, base) +
+	       (unsigned long)strictly_inside(type, end);
 }
 
-void memblock_table_isolate(struct memblock_type *type, phys_addr_t base, phys_addr_t end, unsigned long *from,
-			    unsigned long *to)
+void memblock_table_isolate(struct memblock_type *type, phys_addr_t base, phys_addr_t end,
+			    unsigned long *from, unsigned long *to)
 {
 	*from = split_at(type, base);
 	*to = split_at(type, end);
 }
 
-unsigned long memblock_table_remove_need(const struct memblock_type *type, phys_addr_t base, phys_addr_t end)
+unsigned long memblock_table_remove_need(const struct memblock_type *type, phys_addr_t base,
+					 phys_addr_t end)
 {
 	unsigned long i = memblock_region_index(type, base);
 

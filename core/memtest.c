@@ -63,11 +63,13 @@ static volatile uint64_t *word_at(phys_addr_t pa)
 
 static void reserve_bad(uint64_t pattern, phys_addr_t base, phys_addr_t end)
 {
-	int err = memblock_reserve_owned(base, end - base, MEMBLOCK_NONE, mem_owner(OWNER_MEMTEST, RULE_MEMTEST, -1));
+	int err = memblock_reserve_owned(base, end - base, MEMBLOCK_NONE,
+					 mem_owner(OWNER_MEMTEST, RULE_MEMTEST, -1));
 
 	bad_bytes += end - base;
-	pr_err("pattern 0x%016" PRIx64 " read back wrong at [0x%016" PRIx64 "-0x%016" PRIx64 "]: %s", pattern, base,
-	       end - 1, err == 0 ? "reserved" : "cannot be reserved");
+	pr_err("pattern 0x%016" PRIx64 " read back wrong at [0x%016" PRIx64 "-0x%016" PRIx64
+	       "]: %s",
+	       pattern, base, end - 1, err == 0 ? "reserved" : "cannot be reserved");
 }
 
 /* First word of [pos, end) that reads back right (or wrong); @end when there is none. */
@@ -109,8 +111,8 @@ static void test_pass(uint64_t pattern, phys_addr_t start, phys_addr_t end)
 
 	/* The index of a walk is the address it goes on from. */
 	for (uint64_t i = start;;) {
-		__next_mem_range(&i, NUMA_NO_NODE, MEMBLOCK_NONE, &memblock.memory, &memblock.reserved, &base, &stop,
-				 NULL);
+		__next_mem_range(&i, NUMA_NO_NODE, MEMBLOCK_NONE, &memblock.memory,
+				 &memblock.reserved, &base, &stop, NULL);
 		if (i == UINT64_MAX || base >= end) {
 			return;
 		}
@@ -132,7 +134,8 @@ void early_memtest(phys_addr_t start, phys_addr_t end)
 		pr_err("cannot run before the linear map is on");
 		return;
 	}
-	pr_info("%u passes over free memory of [0x%016" PRIx64 "-0x%016" PRIx64 "]", memtest_passes, start, end - 1);
+	pr_info("%u passes over free memory of [0x%016" PRIx64 "-0x%016" PRIx64 "]", memtest_passes,
+		start, end - 1);
 	for (unsigned int pass = memtest_passes; pass > 0; pass--) {
 		test_pass(patterns[(pass - 1) % MEMTEST_PATTERNS], start, end);
 	}

@@ -40,7 +40,8 @@ const char *page_alloc_backend_name(void)
 /* ---- allocating ------------------------------------------------------------------------------------------- */
 
 /** Ask the zone's backend once. */
-static struct palloc_block zone_try(struct zone *zone, const struct palloc_req *req, struct pfn_range *want)
+static struct palloc_block zone_try(struct zone *zone, const struct palloc_req *req,
+				    struct pfn_range *want)
 {
 	struct palloc *pa = zone->palloc;
 	unsigned long flags = spin_lock_irqsave(&zone->lock);
@@ -77,7 +78,8 @@ static struct page *zone_alloc(struct zone *zone, unsigned int order, gfp_t gfp)
 		.pages = 1U << order,
 		.align_order = (uint8_t)order,
 		.type = (uint8_t)type,
-		.flags = (gfp & __GFP_HIGH ? PALLOC_REQ_HIGH : 0) | (gfp & __GFP_MOVABLE ? PALLOC_REQ_CMA : 0),
+		.flags = (gfp & __GFP_HIGH ? PALLOC_REQ_HIGH : 0) |
+			 (gfp & __GFP_MOVABLE ? PALLOC_REQ_CMA : 0),
 	};
 	struct pfn_range want = { { 0 }, { 0 } };
 	struct palloc_block block = zone_try(zone, &req, &want);
@@ -118,7 +120,8 @@ static struct page *alloc_from(struct zone **list, gfp_t gfp, unsigned int order
 	int nid = (*list)->nid;
 	for (; *list != NULL; list++) {
 		struct zone *zone = *list;
-		if (zone->type > highest || zone->palloc == NULL || order > zone->palloc->ops->max_order) {
+		if (zone->type > highest || zone->palloc == NULL ||
+		    order > zone->palloc->ops->max_order) {
 			continue;
 		}
 		if ((gfp & __GFP_THISNODE) && zone->nid != nid) {
@@ -141,7 +144,8 @@ static struct node *node_near(int nid)
 	}
 	for (int i = 0; i < MAX_NUMNODES; i++) {
 		struct node *node = node_by_id(i);
-		if (node != NULL && (best == NULL || node_distance(nid, i) < node_distance(nid, best->nid))) {
+		if (node != NULL &&
+		    (best == NULL || node_distance(nid, i) < node_distance(nid, best->nid))) {
 			best = node;
 		}
 	}
@@ -215,7 +219,8 @@ int zone_free_range(struct zone *zone, struct pfn_range range)
 static void refuse_foreign(pfn_t f, unsigned int order)
 {
 	__atomic_fetch_add(&foreign_frees, 1, __ATOMIC_RELAXED);
-	pr_err("free of pfn 0x%llx, order %u, refused: no page of any zone", (unsigned long long)f.n, order);
+	pr_err("free of pfn 0x%llx, order %u, refused: no page of any zone",
+	       (unsigned long long)f.n, order);
 }
 
 /** What is wrong with freeing a block whose head's record is @word; NULL when nothing is. */
@@ -240,7 +245,8 @@ static const char *free_fault(pfn_t f, unsigned int order, uint64_t word)
 }
 
 /** Check and free in one go under the lock, so that of two frees of one block one is refused. */
-static const char *zone_free_block(struct zone *zone, struct page *page, pfn_t f, unsigned int order)
+static const char *zone_free_block(struct zone *zone, struct page *page, pfn_t f,
+				   unsigned int order)
 {
 	unsigned long flags = spin_lock_irqsave(&zone->lock);
 	uint64_t word = page->word;
@@ -275,7 +281,8 @@ void __free_pages(struct page *page, unsigned int order)
 	}
 	const char *why = zone_free_block(zone, page, f, order);
 	if (unlikely(why != NULL)) {
-		pr_err("free of pfn 0x%llx, order %u, refused: %s", (unsigned long long)f.n, order, why);
+		pr_err("free of pfn 0x%llx, order %u, refused: %s", (unsigned long long)f.n, order,
+		       why);
 	}
 }
 

@@ -42,7 +42,8 @@ static const struct palloc_ops *choose_backend(const char *choice)
 	}
 	const struct palloc_ops *ops = palloc_find(choice);
 	if (strcmp(choice, "cma") == 0 || (ops != NULL && (ops->caps & PALLOC_CAP_OVERLAY))) {
-		pr_warn("palloc=%s: cma is an overlay; choose bootmem or buddy. Using %s", choice, standard->name);
+		pr_warn("palloc=%s: cma is an overlay; choose bootmem or buddy. Using %s", choice,
+			standard->name);
 		return standard;
 	}
 	if (ops == NULL) {
@@ -58,11 +59,12 @@ static const struct palloc_ops *choose_backend(const char *choice)
 /** Zeroed memory of the zone's node that stays @kind's for good; NULL is logged. */
 static void *boot_alloc(const struct zone *zone, size_t bytes, enum owner_kind kind)
 {
-	void *p = memblock_alloc_owned(bytes, PAGE_SIZE, MEMBLOCK_LOW_LIMIT, MEMBLOCK_ALLOC_ACCESSIBLE, zone->nid,
+	void *p = memblock_alloc_owned(bytes, PAGE_SIZE, MEMBLOCK_LOW_LIMIT,
+				       MEMBLOCK_ALLOC_ACCESSIBLE, zone->nid,
 				       mem_owner(kind, RULE_ALLOC, -1));
 	if (p == NULL) {
-		pr_err("node %d, zone %s: no %zu bytes for %s", zone->nid, zone_name(zone->type), bytes,
-		       owner_kind_name(kind));
+		pr_err("node %d, zone %s: no %zu bytes for %s", zone->nid, zone_name(zone->type),
+		       bytes, owner_kind_name(kind));
 	}
 	return p;
 }
@@ -79,11 +81,13 @@ static int reserve_init(struct zone *zone)
 	uint64_t goal = chunks * 2 + 2;
 	struct frame_reserve *reserve = &zone->reserve;
 	reserve->goal = goal < FRAME_RESERVE_PAGES ? (uint32_t)goal : FRAME_RESERVE_PAGES;
-	phys_addr_t base = memblock_phys_alloc_owned((phys_addr_t)reserve->goal * PAGE_SIZE, PAGE_SIZE,
-						     MEMBLOCK_LOW_LIMIT, MEMBLOCK_ALLOC_ACCESSIBLE, zone->nid,
+	phys_addr_t base = memblock_phys_alloc_owned((phys_addr_t)reserve->goal * PAGE_SIZE,
+						     PAGE_SIZE, MEMBLOCK_LOW_LIMIT,
+						     MEMBLOCK_ALLOC_ACCESSIBLE, zone->nid,
 						     mem_owner(OWNER_FRAME_TABLE, RULE_ALLOC, -1));
 	if (base == 0) {
-		pr_err("node %d, zone %s: no pages for the frame table", zone->nid, zone_name(zone->type));
+		pr_err("node %d, zone %s: no pages for the frame table", zone->nid,
+		       zone_name(zone->type));
 		return -ENOMEM;
 	}
 	for (uint32_t i = 0; i < reserve->goal; i++) {
@@ -95,7 +99,9 @@ static int reserve_init(struct zone *zone)
 static int instance_init(struct zone *zone, const struct palloc_ops *ops)
 {
 	struct palloc *pa = &zone->instances[0];
-	struct palloc_geometry geometry = { .span = zone->span, .harts = 1, .max_runs = most_runs() };
+	struct palloc_geometry geometry = { .span = zone->span,
+					    .harts = 1,
+					    .max_runs = most_runs() };
 	size_t bytes = ops->meta_bytes(&geometry);
 	void *words = boot_alloc(zone, pageblock_map_bytes(zone->span), OWNER_ZONES);
 	void *meta = boot_alloc(zone, bytes, OWNER_BACKEND_META);
@@ -184,11 +190,14 @@ static int each_edge(palloc_populate_fn fn, struct pool *pool)
 	phys_addr_t start, end;
 	uint64_t i;
 	int nid;
-	for_each_free_mem_range(i, NUMA_NO_NODE, MEMBLOCK_HOTPLUG | MEMBLOCK_DRIVER_MANAGED, &start, &end, &nid) {
-		struct pfn_range frames = { phys_to_pfn(ALIGN_UP(start, PAGE_SIZE)), phys_to_pfn(end) };
+	for_each_free_mem_range(i, NUMA_NO_NODE, MEMBLOCK_HOTPLUG | MEMBLOCK_DRIVER_MANAGED, &start,
+				&end, &nid) {
+		struct pfn_range frames = { phys_to_pfn(ALIGN_UP(start, PAGE_SIZE)),
+					    phys_to_pfn(end) };
 		while (frames.start.n < frames.end.n) {
 			struct zone *zone = pfn_to_zone(frames.start);
-			struct pfn_range part = zone != NULL ? pfn_range_common(frames, zone->span) : frames;
+			struct pfn_range part =
+				zone != NULL ? pfn_range_common(frames, zone->span) : frames;
 			int err = palloc_populate_edges(part, fn, pool);
 			if (err != 0) {
 				return err;
@@ -206,9 +215,10 @@ static int each_edge(palloc_populate_fn fn, struct pool *pool)
 static bool pool_fill(struct pool *pool, uint64_t pages)
 {
 	for (pool->pages = pages; pool->pages != 0; pool->pages /= 2) {
-		pool->base = memblock_phys_alloc_owned(pool->pages * PAGE_SIZE, PAGE_SIZE, MEMBLOCK_LOW_LIMIT,
-						       MEMBLOCK_ALLOC_ACCESSIBLE, NUMA_NO_NODE,
-						       mem_owner(OWNER_FRAME_TABLE, RULE_ALLOC, -1));
+		pool->base = memblock_phys_alloc_owned(
+			pool->pages * PAGE_SIZE, PAGE_SIZE, MEMBLOCK_LOW_LIMIT,
+			MEMBLOCK_ALLOC_ACCESSIBLE, NUMA_NO_NODE,
+			mem_owner(OWNER_FRAME_TABLE, RULE_ALLOC, -1));
 		if (pool->base != 0) {
 			return true;
 		}
@@ -253,7 +263,9 @@ static int populate_edges(void)
 static int zone_add_free(struct zone *zone, struct pfn_range frames)
 {
 	struct palloc *pa = zone->palloc;
-	struct palloc_run run = { .range = frames, .state = PALLOC_RUN_FREE, .type = MIGRATE_MOVABLE };
+	struct palloc_run run = { .range = frames,
+				  .state = PALLOC_RUN_FREE,
+				  .type = MIGRATE_MOVABLE };
 	int err;
 	do {
 		unsigned long flags = spin_lock_irqsave(&zone->lock);
@@ -278,18 +290,21 @@ static void release(void *ctx, phys_addr_t base, phys_addr_t size, int nid)
 {
 	(void)ctx;
 	(void)nid;
-	struct pfn_range frames = { phys_to_pfn(ALIGN_UP(base, PAGE_SIZE)), phys_to_pfn(base + size) };
+	struct pfn_range frames = { phys_to_pfn(ALIGN_UP(base, PAGE_SIZE)),
+				    phys_to_pfn(base + size) };
 	while (frames.start.n < frames.end.n) {
 		struct zone *zone = pfn_to_zone(frames.start);
 		if (zone == NULL || zone->palloc == NULL) {
-			pr_err("pfn 0x%llx is free but belongs to no zone", (unsigned long long)frames.start.n);
+			pr_err("pfn 0x%llx is free but belongs to no zone",
+			       (unsigned long long)frames.start.n);
 			return;
 		}
 		struct pfn_range part = pfn_range_common(frames, zone->span);
 		int err = zone_add_free(zone, part);
 		if (err != 0) {
 			pr_err("%s refuses pfn 0x%llx-0x%llx: error %d", zone->palloc->ops->name,
-			       (unsigned long long)part.start.n, (unsigned long long)part.end.n, err);
+			       (unsigned long long)part.start.n, (unsigned long long)part.end.n,
+			       err);
 		}
 		frames.start = part.end;
 	}

@@ -29,7 +29,8 @@ static inline bool zone_has(const struct zone *zone, uint32_t caps)
 }
 
 /** The word of a block that a caller holds. */
-static inline uint64_t page_allocated_word(const struct zone *zone, unsigned int order, unsigned int type)
+static inline uint64_t page_allocated_word(const struct zone *zone, unsigned int order,
+					   unsigned int type)
 {
 	return page_word(PAGE_ALLOCATED, order, type, zone->id) | 1ULL << PAGE_REF_SHIFT;
 }

@@ -45,7 +45,8 @@ static int give_back(struct zone *zone, struct pfn_range frames)
 void *alloc_pages_exact(size_t bytes, gfp_t gfp)
 {
 	if (bytes == 0 || bytes > PAGE_SIZE << MAX_PAGE_ORDER) {
-		pr_warn("%zu bytes of exact pages refused: not within 1 to %lu", bytes, PAGE_SIZE << MAX_PAGE_ORDER);
+		pr_warn("%zu bytes of exact pages refused: not within 1 to %lu", bytes,
+			PAGE_SIZE << MAX_PAGE_ORDER);
 		return NULL;
 	}
 	uint64_t pages = ALIGN_UP(bytes, PAGE_SIZE) / PAGE_SIZE;
@@ -143,7 +144,8 @@ int alloc_contig_range(struct pfn_range range, gfp_t gfp, pfn_t *blocker)
 int free_contig_range(struct pfn_range range)
 {
 	struct zone *zone = range_zone(range);
-	if (zone == NULL || !frames_are_single_pages(zone, range) || !zone_has(zone, PALLOC_CAP_FREE)) {
+	if (zone == NULL || !frames_are_single_pages(zone, range) ||
+	    !zone_has(zone, PALLOC_CAP_FREE)) {
 		return -EINVAL;
 	}
 	return give_back(zone, range);

@@ -156,6 +156,7 @@ int palloc_handover(struct palloc *from, struct palloc *to, palloc_populate_fn p
 	from->state = PALLOC_RETIRED;
 	to->state = PALLOC_LIVE;
 	to->ops->stats(to, &stats);
-	bool same = stats.free_pages == h.free_pages && stats.managed_pages == h.free_pages + h.used_pages;
+	bool same = stats.free_pages == h.free_pages &&
+		    stats.managed_pages == h.free_pages + h.used_pages;
 	return same ? 0 : -EUCLEAN;
 }

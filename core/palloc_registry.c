@@ -8,7 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
-static int fault_set(struct palloc_fault *fault, const struct palloc_ops *ops, const char *field, const char *problem)
+static int fault_set(struct palloc_fault *fault, const struct palloc_ops *ops, const char *field,
+		     const char *problem)
 {
 	fault->backend = ops->name != NULL && ops->name[0] != '\0' ? ops->name : "?";
 	fault->field = field;
@@ -16,10 +17,10 @@ static int fault_set(struct palloc_fault *fault, const struct palloc_ops *ops, c
 	return -EINVAL;
 }
 
-#define ALL_CAPS                                                                                                      \
-	(PALLOC_CAP_FREE | PALLOC_CAP_ORDER | PALLOC_CAP_RUN | PALLOC_CAP_SUBFREE | PALLOC_CAP_CLAIM |                \
-	 PALLOC_CAP_CLASS | PALLOC_CAP_HART | PALLOC_CAP_SHRINK | PALLOC_CAP_SELFLOCK | PALLOC_CAP_OVERLAY |          \
-	 PALLOC_CAP_RECORDS)
+#define ALL_CAPS                                                                     \
+	(PALLOC_CAP_FREE | PALLOC_CAP_ORDER | PALLOC_CAP_RUN | PALLOC_CAP_SUBFREE |  \
+	 PALLOC_CAP_CLAIM | PALLOC_CAP_CLASS | PALLOC_CAP_HART | PALLOC_CAP_SHRINK | \
+	 PALLOC_CAP_SELFLOCK | PALLOC_CAP_OVERLAY | PALLOC_CAP_RECORDS)
 
 static int validate_functions(const struct palloc_ops *ops, struct palloc_fault *fault)
 {
@@ -45,11 +46,13 @@ static int validate_functions(const struct palloc_ops *ops, struct palloc_fault 
 	for (size_t i = 0; i < ARRAY_SIZE(functions); i++) {
 		bool promised = functions[i].cap == 0 || (ops->caps & functions[i].cap) != 0;
 		if (promised && !functions[i].present) {
-			return fault_set(fault, ops, functions[i].field, functions[i].cap == 0 ?
-					 "is mandatory but missing" : "is promised by caps but missing");
+			return fault_set(fault, ops, functions[i].field,
+					 functions[i].cap == 0 ? "is mandatory but missing" :
+								 "is promised by caps but missing");
 		}
 		if (!promised && functions[i].present) {
-			return fault_set(fault, ops, functions[i].field, "is present but its capability bit is not set");
+			return fault_set(fault, ops, functions[i].field,
+					 "is present but its capability bit is not set");
 		}
 	}
 	return 0;

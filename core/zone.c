@@ -17,7 +17,8 @@
 #define CONFIG_ZONE_DMA_LIMIT_MIB 0
 #endif
 
-static_assert(MAX_NUMNODES *MAX_NR_ZONES <= PAGE_ZONE_LIMIT, "a zone id fits its field in struct page");
+static_assert(MAX_NUMNODES * MAX_NR_ZONES <= PAGE_ZONE_LIMIT,
+	      "a zone id fits its field in struct page");
 
 struct node *node_table[MAX_NUMNODES];
 static pfn_t movable_start[MAX_NUMNODES];
@@ -46,13 +47,15 @@ void zone_for_each_memory(zone_memory_fn fn, void *ctx)
 	int nid;
 	int run_nid = -1;
 	uint64_t i;
-	__for_each_mem_range(i, &memblock.memory, NULL, NUMA_NO_NODE, MEMBLOCK_HOTPLUG | MEMBLOCK_DRIVER_MANAGED,
-			     &start, &end, &nid) {
+	__for_each_mem_range(i, &memblock.memory, NULL, NUMA_NO_NODE,
+			     MEMBLOCK_HOTPLUG | MEMBLOCK_DRIVER_MANAGED, &start, &end, &nid)
+	{
 		if (run_nid == node_of(nid) && start == run_end) {
 			run_end = end;
 			continue;
 		}
-		struct pfn_range frames = { phys_to_pfn(ALIGN_UP(run_start, PAGE_SIZE)), phys_to_pfn(run_end) };
+		struct pfn_range frames = { phys_to_pfn(ALIGN_UP(run_start, PAGE_SIZE)),
+					    phys_to_pfn(run_end) };
 		if (run_nid >= 0 && frames.start.n < frames.end.n && !fn(ctx, frames, run_nid)) {
 			return;
 		}
@@ -60,7 +63,8 @@ void zone_for_each_memory(zone_memory_fn fn, void *ctx)
 		run_end = end;
 		run_nid = node_of(nid);
 	}
-	struct pfn_range last = { phys_to_pfn(ALIGN_UP(run_start, PAGE_SIZE)), phys_to_pfn(run_end) };
+	struct pfn_range last = { phys_to_pfn(ALIGN_UP(run_start, PAGE_SIZE)),
+				  phys_to_pfn(run_end) };
 	if (run_nid >= 0 && last.start.n < last.end.n) {
 		(void)fn(ctx, last, run_nid);
 	}
@@ -78,10 +82,12 @@ int zone_movable_start_set(int nid, pfn_t start)
 /** Frames that zone @type of node @nid may hold, whether or not there is memory. */
 static struct pfn_range zone_limits(int nid, enum zone_type type)
 {
-	const uint64_t dma_end =
-		FPG_ENABLED(CONFIG_ZONE_DMA) ? (uint64_t)CONFIG_ZONE_DMA_LIMIT_MIB * SZ_1M / PAGE_SIZE : 0;
+	const uint64_t dma_end = FPG_ENABLED(CONFIG_ZONE_DMA) ?
+					 (uint64_t)CONFIG_ZONE_DMA_LIMIT_MIB * SZ_1M / PAGE_SIZE :
+					 0;
 	const uint64_t dma32_end = 4 * SZ_1G / PAGE_SIZE;
-	const uint64_t edges[] = { 0, dma_end, dma32_end > dma_end ? dma32_end : dma_end, UINT64_MAX };
+	const uint64_t edges[] = { 0, dma_end, dma32_end > dma_end ? dma32_end : dma_end,
+				   UINT64_MAX };
 	uint64_t movable = movable_start[nid].n != 0 ? movable_start[nid].n : UINT64_MAX;
 	if (type == ZONE_MOVABLE) {
 		return (struct pfn_range){ pfn(movable), pfn(UINT64_MAX) };
@@ -115,8 +121,8 @@ static void widen(struct pfn_range *span, struct pfn_range by)
 
 static struct node *node_make(int nid)
 {
-	struct node *node = memblock_alloc_owned(sizeof(*node), MEMBLOCK_DEFAULT_ALIGNMENT, MEMBLOCK_LOW_LIMIT,
-						 MEMBLOCK_ALLOC_ACCESSIBLE, nid,
+	struct node *node = memblock_alloc_owned(sizeof(*node), MEMBLOCK_DEFAULT_ALIGNMENT,
+						 MEMBLOCK_LOW_LIMIT, MEMBLOCK_ALLOC_ACCESSIBLE, nid,
 						 mem_owner(OWNER_ZONES, RULE_ALLOC, -1));
 	if (node == NULL) {
 		pr_err("no memory for node %d", nid);
@@ -146,7 +152,8 @@ static bool count_memory(void *ctx, struct pfn_range frames, int nid)
 	widen(&node->span, frames);
 	node->present_pages += pfn_range_pages(frames);
 	for (unsigned int type = 0; type < MAX_NR_ZONES; type++) {
-		struct pfn_range part = pfn_range_common(frames, zone_limits(nid, (enum zone_type)type));
+		struct pfn_range part =
+			pfn_range_common(frames, zone_limits(nid, (enum zone_type)type));
 		if (pfn_range_pages(part) != 0) {
 			widen(&node->zones[type].span, part);
 			node->zones[type].present_pages += pfn_range_pages(part);
@@ -203,7 +210,8 @@ struct zone *zone_by_id(unsigned int id)
 void zone_for_each(zone_fn fn, void *ctx)
 {
 	for (int nid = 0; nid < MAX_NUMNODES; nid++) {
-		for (unsigned int type = 0; node_table[nid] != NULL && type < MAX_NR_ZONES; type++) {
+		for (unsigned int type = 0; node_table[nid] != NULL && type < MAX_NR_ZONES;
+		     type++) {
 			struct zone *zone = &node_table[nid]->zones[type];
 			if (zone->present_pages != 0 && !fn(ctx, zone)) {
 				return;
@@ -217,7 +225,8 @@ struct zone *pfn_to_zone(pfn_t f)
 	struct zone *found = NULL;
 	bool several = false;
 	for (int nid = 0; nid < MAX_NUMNODES; nid++) {
-		for (unsigned int type = 0; node_table[nid] != NULL && type < MAX_NR_ZONES; type++) {
+		for (unsigned int type = 0; node_table[nid] != NULL && type < MAX_NR_ZONES;
+		     type++) {
 			struct zone *zone = &node_table[nid]->zones[type];
 			if (pfn_range_contains(zone->span, f)) {
 				several = found != NULL;

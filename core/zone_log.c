@@ -18,7 +18,8 @@ static unsigned long long last_byte(struct pfn_range r)
 static bool log_memory(void *ctx, struct pfn_range frames, int nid)
 {
 	(void)ctx;
-	pr_info("  node %3d: [mem 0x%016llx-0x%016llx]", nid, first_byte(frames), last_byte(frames));
+	pr_info("  node %3d: [mem 0x%016llx-0x%016llx]", nid, first_byte(frames),
+		last_byte(frames));
 	return true;
 }
 
@@ -44,8 +45,9 @@ static bool log_zone(void *ctx, struct zone *zone)
 {
 	(void)ctx;
 	uint64_t holes = zone_spanned_pages(zone) - zone->present_pages;
-	pr_info("On node %d, zone %s: %llu pages present, %llu in holes", zone->nid, zone_name(zone->type),
-		(unsigned long long)zone->present_pages, (unsigned long long)holes);
+	pr_info("On node %d, zone %s: %llu pages present, %llu in holes", zone->nid,
+		zone_name(zone->type), (unsigned long long)zone->present_pages,
+		(unsigned long long)holes);
 	return true;
 }
 
@@ -63,14 +65,16 @@ void zone_log(void)
 		if (pfn_range_pages(span) == 0) {
 			pr_info("  %-8s empty", zone_name((enum zone_type)type));
 		} else {
-			pr_info("  %-8s [mem 0x%016llx-0x%016llx]", zone_name((enum zone_type)type), first_byte(span),
-				last_byte(span));
+			pr_info("  %-8s [mem 0x%016llx-0x%016llx]", zone_name((enum zone_type)type),
+				first_byte(span), last_byte(span));
 		}
 	}
 	pr_info("Movable zone start for each node");
 	for (int nid = 0; nid < MAX_NUMNODES; nid++) {
-		if (node_table[nid] != NULL && node_table[nid]->zones[ZONE_MOVABLE].present_pages != 0) {
-			pr_info("  Node %d: 0x%016llx", nid, first_byte(node_table[nid]->zones[ZONE_MOVABLE].span));
+		if (node_table[nid] != NULL &&
+		    node_table[nid]->zones[ZONE_MOVABLE].present_pages != 0) {
+			pr_info("  Node %d: 0x%016llx", nid,
+				first_byte(node_table[nid]->zones[ZONE_MOVABLE].span));
 		}
 	}
 	pr_info("Early memory node ranges");

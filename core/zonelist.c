@@ -21,8 +21,8 @@ static bool node_valid(int nid)
 int node_distance_set(int from, int to, unsigned int distance)
 {
 	bool local = from == to;
-	if (!node_valid(from) || !node_valid(to) || distance > UINT8_MAX || distance < LOCAL_DISTANCE ||
-	    local != (distance == LOCAL_DISTANCE)) {
+	if (!node_valid(from) || !node_valid(to) || distance > UINT8_MAX ||
+	    distance < LOCAL_DISTANCE || local != (distance == LOCAL_DISTANCE)) {
 		return -EINVAL;
 	}
 	distances[from][to] = (uint8_t)distance;
@@ -55,7 +55,8 @@ static int nearest(int from, uint64_t *left)
 	int best = -1;
 	for (int step = 0; step < MAX_NUMNODES; step++) {
 		int nid = (from + step) % MAX_NUMNODES;
-		if ((*left >> nid & 1) && (best < 0 || node_distance(from, nid) < node_distance(from, best))) {
+		if ((*left >> nid & 1) &&
+		    (best < 0 || node_distance(from, nid) < node_distance(from, best))) {
 			best = nid;
 		}
 	}
@@ -87,7 +88,8 @@ int zonelists_build(void)
 			continue;
 		}
 		struct zone **list = memblock_alloc_owned((zones + 1) * sizeof(struct zone *),
-							  MEMBLOCK_DEFAULT_ALIGNMENT, MEMBLOCK_LOW_LIMIT,
+							  MEMBLOCK_DEFAULT_ALIGNMENT,
+							  MEMBLOCK_LOW_LIMIT,
 							  MEMBLOCK_ALLOC_ACCESSIBLE, nid,
 							  mem_owner(OWNER_ZONES, RULE_ALLOC, -1));
 		if (list == NULL) {

@@ -18,7 +18,8 @@ static size_t map_bytes(uint64_t frames)
 
 static size_t bootmem_meta_bytes(const struct palloc_geometry *geometry)
 {
-	return ALIGN_UP(sizeof(struct bootmem), META_ALIGN) + map_bytes(pfn_range_pages(geometry->span)) +
+	return ALIGN_UP(sizeof(struct bootmem), META_ALIGN) +
+	       map_bytes(pfn_range_pages(geometry->span)) +
 	       ((size_t)geometry->max_runs + 1) * sizeof(struct bootmem_run);
 }
 
@@ -60,7 +61,8 @@ static uint32_t run_after(const struct bootmem *b, uint64_t bit)
 /** Bits of @range, or false when it is empty or leaves the span. */
 static bool bits_of(const struct bootmem *b, struct pfn_range range, uint64_t *from, uint64_t *to)
 {
-	if (range.start.n < b->base || range.end.n <= range.start.n || range.end.n - b->base > b->bits) {
+	if (range.start.n < b->base || range.end.n <= range.start.n ||
+	    range.end.n - b->base > b->bits) {
 		return false;
 	}
 	*from = range.start.n - b->base;
@@ -142,7 +144,8 @@ static struct palloc_block bootmem_alloc(struct palloc *pa, const struct palloc_
 {
 	struct bootmem *b = bootmem_of(pa);
 	struct palloc_block block = { .pages = req->pages, .type = req->type };
-	if (req->pages == 0 || req->pages > MAX_ORDER_NR_PAGES || req->align_order > MAX_PAGE_ORDER) {
+	if (req->pages == 0 || req->pages > MAX_ORDER_NR_PAGES ||
+	    req->align_order > MAX_PAGE_ORDER) {
 		block.err = -EINVAL;
 		return block;
 	}

@@ -35,7 +35,8 @@ uint64_t bootmem_find(struct bootmem *b, uint64_t pages, unsigned int align_orde
 	if (pages > b->free_pages) {
 		return b->bits;
 	}
-	if (b->failed_pages != 0 && pages >= b->failed_pages && align_order >= b->failed_align_order) {
+	if (b->failed_pages != 0 && pages >= b->failed_pages &&
+	    align_order >= b->failed_align_order) {
 		return b->bits;
 	}
 	uint64_t found = b->bits;

@@ -19,7 +19,8 @@ static bool emit(const struct bootmem *b, palloc_walk_fn fn, void *ctx, uint64_t
 }
 
 /** Free and allocated runs of the managed frames [from, to). Return: false when the walk was stopped. */
-static bool walk_managed(const struct bootmem *b, palloc_walk_fn fn, void *ctx, uint64_t from, uint64_t to)
+static bool walk_managed(const struct bootmem *b, palloc_walk_fn fn, void *ctx, uint64_t from,
+			 uint64_t to)
 {
 	while (from < to) {
 		uint64_t free = bits_find_set(b->free_map, from, to);

@@ -14,7 +14,8 @@
 
 static uint64_t span_blocks(struct pfn_range span)
 {
-	return (ALIGN_UP(span.end.n, MAX_ORDER_NR_PAGES) - ALIGN_DOWN(span.start.n, MAX_ORDER_NR_PAGES)) >>
+	return (ALIGN_UP(span.end.n, MAX_ORDER_NR_PAGES) -
+		ALIGN_DOWN(span.start.n, MAX_ORDER_NR_PAGES)) >>
 	       MAX_PAGE_ORDER;
 }
 
@@ -152,12 +153,15 @@ static bool special_missing(struct palloc *pa, uint64_t start, uint64_t end)
 	while (start < end) {
 		uint64_t next = ALIGN_DOWN(start, MAX_ORDER_NR_PAGES) + MAX_ORDER_NR_PAGES;
 		next = next < end ? next : end;
-		bool movable = pageblock_all_movable(map, (struct pfn_range){ pfn(start), pfn(next) });
+		bool movable =
+			pageblock_all_movable(map, (struct pfn_range){ pfn(start), pfn(next) });
 		while (start < next) {
 			if (!movable && buddy_record_missing(pa, start)) {
 				return true;
 			}
-			start = movable ? next : ALIGN_DOWN(start, PAGEBLOCK_NR_PAGES) + PAGEBLOCK_NR_PAGES;
+			start = movable ?
+					next :
+					ALIGN_DOWN(start, PAGEBLOCK_NR_PAGES) + PAGEBLOCK_NR_PAGES;
 		}
 	}
 	return false;
@@ -177,7 +181,8 @@ static void add_whole(struct palloc *pa, uint64_t start, uint64_t end)
 	for (uint64_t n = start; n < end; n += MAX_ORDER_NR_PAGES) {
 		uint64_t next = n + MAX_ORDER_NR_PAGES;
 		if (pageblock_all_movable(b->map, (struct pfn_range){ pfn(n), pfn(next) })) {
-			fresh_set_range(&b->fresh, buddy_block_index(b, n), buddy_block_index(b, n) + 1);
+			fresh_set_range(&b->fresh, buddy_block_index(b, n),
+					buddy_block_index(b, n) + 1);
 		} else {
 			buddy_mark_cut(b, n, next);
 			buddy_merge_block(pa, n, MAX_PAGE_ORDER);
@@ -303,8 +308,8 @@ static int buddy_add(struct palloc *pa, const struct palloc_run *run)
 const struct palloc_ops buddy_palloc_ops = {
 	.name = "buddy",
 	.title = "free lists by order and migratetype",
-	.caps = PALLOC_CAP_FREE | PALLOC_CAP_ORDER | PALLOC_CAP_SUBFREE | PALLOC_CAP_CLAIM | PALLOC_CAP_CLASS |
-		PALLOC_CAP_SHRINK | PALLOC_CAP_RECORDS,
+	.caps = PALLOC_CAP_FREE | PALLOC_CAP_ORDER | PALLOC_CAP_SUBFREE | PALLOC_CAP_CLAIM |
+		PALLOC_CAP_CLASS | PALLOC_CAP_SHRINK | PALLOC_CAP_RECORDS,
 	.max_order = MAX_PAGE_ORDER,
 	.meta_bytes = buddy_meta_bytes,
 	.init = buddy_init,

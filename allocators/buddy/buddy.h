@@ -105,7 +105,8 @@ struct buddy_block {
 /** Find the block that holds frame @n of the span. Return: false when it is not managed. */
 bool buddy_lookup(const struct buddy *b, uint64_t n, struct buddy_block *out);
 
-static inline void buddy_list_add(struct buddy *b, uint64_t n, unsigned int order, unsigned int type)
+static inline void buddy_list_add(struct buddy *b, uint64_t n, unsigned int order,
+				  unsigned int type)
 {
 	struct buddy_list *list = &b->list[order][type];
 	struct page *page = buddy_page(n);
@@ -145,7 +146,8 @@ static inline void buddy_list_del(struct buddy *b, uint64_t n)
 }
 
 /** Head of a block that somebody holds from now on. */
-static inline void buddy_record_used(struct buddy *b, uint64_t n, unsigned int order, unsigned int type)
+static inline void buddy_record_used(struct buddy *b, uint64_t n, unsigned int order,
+				     unsigned int type)
 {
 	struct page *page = buddy_page(n);
 	page->word = page_word(PAGE_ALLOCATED, order, type, 0) | b->zone_bits;

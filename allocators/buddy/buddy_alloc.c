@@ -52,11 +52,15 @@ static bool cut_missing(struct palloc *pa, const struct candidate *c, unsigned i
 }
 
 /** What a search ends with. */
-enum found { FOUND, FOUND_NOTHING, FOUND_MISSING };
+enum found {
+	FOUND,
+	FOUND_NOTHING,
+	FOUND_MISSING
+};
 
 /** The first block of the list that can be cut; with PALLOC_REQ_POPULATED those that cannot are passed over. */
-static enum found try_list(struct palloc *pa, unsigned int from_order, unsigned int type, unsigned int order,
-			   uint32_t flags, struct candidate *c)
+static enum found try_list(struct palloc *pa, unsigned int from_order, unsigned int type,
+			   unsigned int order, uint32_t flags, struct candidate *c)
 {
 	struct buddy *b = buddy_of(pa);
 	uint32_t link = b->list[from_order][type].head;
@@ -74,12 +78,14 @@ static enum found try_list(struct palloc *pa, unsigned int from_order, unsigned 
 	return FOUND_NOTHING;
 }
 
-static enum found try_fresh(struct palloc *pa, unsigned int order, uint32_t flags, struct candidate *c)
+static enum found try_fresh(struct palloc *pa, unsigned int order, uint32_t flags,
+			    struct candidate *c)
 {
 	struct buddy *b = buddy_of(pa);
 	uint64_t i = fresh_find(&b->fresh, 0);
 	while (i < b->fresh.bits) {
-		*c = (struct candidate){ b->base + (i << MAX_PAGE_ORDER), MAX_PAGE_ORDER, MIGRATE_MOVABLE, true };
+		*c = (struct candidate){ b->base + (i << MAX_PAGE_ORDER), MAX_PAGE_ORDER,
+					 MIGRATE_MOVABLE, true };
 		if (!cut_missing(pa, c, order)) {
 			return FOUND;
 		}
@@ -107,8 +113,8 @@ static enum found try_type(struct palloc *pa, unsigned int type, unsigned int or
 }
 
 /** Blocks of exactly @from_order of the types that @type raids. */
-static enum found try_raid(struct palloc *pa, unsigned int from_order, unsigned int type, unsigned int order,
-			   uint32_t flags, struct candidate *c)
+static enum found try_raid(struct palloc *pa, unsigned int from_order, unsigned int type,
+			   unsigned int order, uint32_t flags, struct candidate *c)
 {
 	const uint8_t *raided = fallbacks[type];
 	for (; *raided != FALLBACK_END; raided++) {
@@ -132,8 +138,8 @@ static uint32_t raided_orders(const struct buddy *b, unsigned int type)
 }
 
 /** Another type's block: the smallest of whole pageblocks, then fresh memory, then the largest of a part of one. */
-static enum found find_raid(struct palloc *pa, unsigned int type, unsigned int order, uint32_t flags,
-			    struct candidate *c)
+static enum found find_raid(struct palloc *pa, unsigned int type, unsigned int order,
+			    uint32_t flags, struct candidate *c)
 {
 	uint32_t all = raided_orders(buddy_of(pa), type) >> order << order;
 	uint32_t orders = all >> PAGEBLOCK_ORDER << PAGEBLOCK_ORDER;
@@ -173,7 +179,8 @@ static enum found find(struct palloc *pa, unsigned int type, unsigned int order,
 }
 
 /** Frames of the pageblock at @block that are free, and those in use that asked for @type. */
-static void weigh(const struct palloc *pa, uint64_t block, unsigned int type, uint64_t *free, uint64_t *alike)
+static void weigh(const struct palloc *pa, uint64_t block, unsigned int type, uint64_t *free,
+		  uint64_t *alike)
 {
 	const struct buddy *b = buddy_of(pa);
 	uint64_t end = block + PAGEBLOCK_NR_PAGES;
@@ -216,7 +223,8 @@ static void take_over(struct buddy *b, uint64_t block, unsigned int type)
 }
 
 /** Settle which type the part of a pageblock that is being raided belongs to. Return: its type from now on. */
-static unsigned int raid_part(struct palloc *pa, const struct candidate *c, unsigned int type, unsigned int order)
+static unsigned int raid_part(struct palloc *pa, const struct candidate *c, unsigned int type,
+			      unsigned int order)
 {
 	uint64_t block = ALIGN_DOWN(c->n, PAGEBLOCK_NR_PAGES);
 	uint64_t free, alike;
@@ -240,7 +248,8 @@ static void cut(struct buddy *b, uint64_t n, unsigned int from_order, unsigned i
 	}
 }
 
-static unsigned int take(struct palloc *pa, const struct candidate *c, unsigned int type, unsigned int order)
+static unsigned int take(struct palloc *pa, const struct candidate *c, unsigned int type,
+			 unsigned int order)
 {
 	struct buddy *b = buddy_of(pa);
 	unsigned int from_order = c->order;
@@ -257,7 +266,8 @@ static unsigned int take(struct palloc *pa, const struct candidate *c, unsigned 
 	if (raid && from_order >= PAGEBLOCK_ORDER) {
 		unsigned int whole = order > PAGEBLOCK_ORDER ? order : PAGEBLOCK_ORDER;
 		cut(b, c->n, from_order, whole);
-		pageblock_set_range(b->map, (struct pfn_range){ pfn(c->n), pfn(c->n + (1ULL << whole)) },
+		pageblock_set_range(b->map,
+				    (struct pfn_range){ pfn(c->n), pfn(c->n + (1ULL << whole)) },
 				    (enum migratetype)type);
 		from_order = whole;
 		from_type = type;

@@ -7,7 +7,8 @@
 #include "fpg/base/errno.h"
 
 /** One list: links, words, alignment, place, count. */
-static const char *check_list(const struct palloc *pa, unsigned int order, unsigned int type, uint64_t *pages)
+static const char *check_list(const struct palloc *pa, unsigned int order, unsigned int type,
+			      uint64_t *pages)
 {
 	const struct buddy *b = buddy_of(pa);
 	const struct buddy_list *list = &b->list[order][type];
@@ -27,7 +28,8 @@ static const char *check_list(const struct palloc *pa, unsigned int order, unsig
 		if (page->prev != prev) {
 			return "a list's links do not match";
 		}
-		if (fresh_test(&b->fresh, buddy_block_index(b, n)) || !bits_test(b->cut, buddy_block_index(b, n))) {
+		if (fresh_test(&b->fresh, buddy_block_index(b, n)) ||
+		    !bits_test(b->cut, buddy_block_index(b, n))) {
 			return "a block on a list lies in fresh or untouched memory";
 		}
 		if (++count > list->count) {
@@ -56,7 +58,8 @@ static const char *check_free_block(const struct palloc *pa, const struct buddy_
 	uint64_t other = block->start ^ (1ULL << order);
 	if (order < MAX_PAGE_ORDER && other >= pa->span.start.n && other < pa->span.end.n) {
 		uint64_t word = buddy_page(other)->word;
-		if (buddy_owns(b, word) && page_word_state(word) == PAGE_FREE && page_word_order(word) == order) {
+		if (buddy_owns(b, word) && page_word_state(word) == PAGE_FREE &&
+		    page_word_order(word) == order) {
 			if (page_word_type(word) == type) {
 				return "two free buddies were not merged";
 			}
@@ -112,9 +115,11 @@ int buddy_check(const struct palloc *pa, const char **why)
 	const struct buddy *b = buddy_of(pa);
 	uint64_t pages = b->fresh.count << MAX_PAGE_ORDER;
 	*why = fresh_consistent(&b->fresh) ? NULL : "the summary of fresh memory is wrong";
-	for (uint64_t i = fresh_find(&b->fresh, 0); *why == NULL && i < b->fresh.bits; i = fresh_find(&b->fresh, i + 1)) {
+	for (uint64_t i = fresh_find(&b->fresh, 0); *why == NULL && i < b->fresh.bits;
+	     i = fresh_find(&b->fresh, i + 1)) {
 		uint64_t n = b->base + (i << MAX_PAGE_ORDER);
-		if (!pageblock_all_movable(b->map, (struct pfn_range){ pfn(n), pfn(n + MAX_ORDER_NR_PAGES) })) {
+		if (!pageblock_all_movable(
+			    b->map, (struct pfn_range){ pfn(n), pfn(n + MAX_ORDER_NR_PAGES) })) {
 			*why = "a fresh block is not MOVABLE";
 		}
 	}

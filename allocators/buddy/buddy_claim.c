@@ -17,7 +17,8 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 }
 
 /** A record that cutting the part [from, to) out of @block would write is missing. */
-static bool part_missing(struct palloc *pa, const struct buddy_block *block, uint64_t from, uint64_t to)
+static bool part_missing(struct palloc *pa, const struct buddy_block *block, uint64_t from,
+			 uint64_t to)
 {
 	return buddy_pieces_missing(pa, block->start, from) || buddy_pieces_missing(pa, from, to) ||
 	       buddy_pieces_missing(pa, to, block->end);
@@ -47,7 +48,8 @@ static int claim_prepare(struct palloc *pa, uint64_t start, uint64_t end, pfn_t 
 			}
 			return -EBUSY;
 		}
-		if (!missing && part_missing(pa, &block, later(block.start, start), earlier(block.end, end))) {
+		if (!missing &&
+		    part_missing(pa, &block, later(block.start, start), earlier(block.end, end))) {
 			missing = true;
 			want = pa->want;
 		}
@@ -122,10 +124,12 @@ static bool next_block(const struct buddy *b, uint64_t n, uint64_t end, struct b
  * Records for a change of type: a free block is cut at the range's ends; one in use may later be freed in parts, so
  * the heads of all its pageblocks are needed then.
  */
-static bool retag_missing(struct palloc *pa, const struct buddy_block *block, uint64_t start, uint64_t end)
+static bool retag_missing(struct palloc *pa, const struct buddy_block *block, uint64_t start,
+			  uint64_t end)
 {
 	if (block->free) {
-		return part_missing(pa, block, later(block->start, start), earlier(block->end, end));
+		return part_missing(pa, block, later(block->start, start),
+				    earlier(block->end, end));
 	}
 	for (uint64_t n = block->start; n < block->end; n += PAGEBLOCK_NR_PAGES) {
 		if (buddy_record_missing(pa, n)) {
@@ -156,11 +160,13 @@ int buddy_retag(struct palloc *pa, struct pfn_range range, enum migratetype type
 	struct buddy_block block;
 	uint64_t start = range.start.n;
 	uint64_t end = range.end.n;
-	if (!buddy_in_span(pa, range) || !IS_ALIGNED(start | end, PAGEBLOCK_NR_PAGES) || type >= MIGRATE_TYPE_COUNT) {
+	if (!buddy_in_span(pa, range) || !IS_ALIGNED(start | end, PAGEBLOCK_NR_PAGES) ||
+	    type >= MIGRATE_TYPE_COUNT) {
 		return -EINVAL;
 	}
 	for (uint64_t n = start; next_block(b, n, end, &block); n = block.end) {
-		if (!(block.fresh && type == MIGRATE_MOVABLE) && retag_missing(pa, &block, start, end)) {
+		if (!(block.fresh && type == MIGRATE_MOVABLE) &&
+		    retag_missing(pa, &block, start, end)) {
 			return -EAGAIN;
 		}
 	}

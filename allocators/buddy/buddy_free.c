@@ -35,7 +35,8 @@ static unsigned int block_type(struct buddy *b, uint64_t n, unsigned int order)
 }
 
 /** @mix: ordinary types may join, and become MOVABLE. */
-static void merge_typed(struct palloc *pa, uint64_t n, unsigned int order, unsigned int type, bool mix)
+static void merge_typed(struct palloc *pa, uint64_t n, unsigned int order, unsigned int type,
+			bool mix)
 {
 	struct buddy *b = buddy_of(pa);
 	bool mixed = false;
@@ -45,7 +46,8 @@ static void merge_typed(struct palloc *pa, uint64_t n, unsigned int order, unsig
 			break;
 		}
 		uint64_t word = buddy_page(other)->word;
-		if ((word & ~PAGE_TYPE_MASK) != (page_word(PAGE_FREE, order, 0, 0) | b->zone_bits)) {
+		if ((word & ~PAGE_TYPE_MASK) !=
+		    (page_word(PAGE_FREE, order, 0, 0) | b->zone_bits)) {
 			break;
 		}
 		unsigned int other_type = page_word_type(word);
@@ -61,7 +63,8 @@ static void merge_typed(struct palloc *pa, uint64_t n, unsigned int order, unsig
 		order++;
 	}
 	if (mixed) {
-		pageblock_set_range(b->map, (struct pfn_range){ pfn(n), pfn(n + (1ULL << order)) }, MIGRATE_MOVABLE);
+		pageblock_set_range(b->map, (struct pfn_range){ pfn(n), pfn(n + (1ULL << order)) },
+				    MIGRATE_MOVABLE);
 	}
 	buddy_list_add(b, n, order, type);
 }
@@ -109,7 +112,8 @@ static int free_prepare(struct palloc *pa, uint64_t start, uint64_t end)
 		uint64_t from = block.start > start ? block.start : start;
 		uint64_t to = block.end < end ? block.end : end;
 		bool whole = from == block.start && to == block.end;
-		if (!whole && (buddy_pieces_missing(pa, block.start, from) || buddy_pieces_missing(pa, from, to) ||
+		if (!whole && (buddy_pieces_missing(pa, block.start, from) ||
+			       buddy_pieces_missing(pa, from, to) ||
 			       buddy_pieces_missing(pa, to, block.end))) {
 			return -EAGAIN;
 		}

@@ -21,9 +21,11 @@ static void flush(struct joiner *j)
 	j->any = false;
 }
 
-static void see(struct joiner *j, uint64_t start, uint64_t end, enum palloc_run_state state, unsigned int type)
+static void see(struct joiner *j, uint64_t start, uint64_t end, enum palloc_run_state state,
+		unsigned int type)
 {
-	if (j->any && (j->run.state != state || (state == PALLOC_RUN_FREE && j->run.type != type))) {
+	if (j->any &&
+	    (j->run.state != state || (state == PALLOC_RUN_FREE && j->run.type != type))) {
 		flush(j);
 	}
 	if (!j->any) {
@@ -43,7 +45,8 @@ static void see_records(const struct buddy *b, struct joiner *j, uint64_t start,
 		if (buddy_owns(b, word)) {
 			bool free = page_word_state(word) == PAGE_FREE;
 			next = n + (1ULL << page_word_order(word));
-			see(j, n, next, free ? PALLOC_RUN_FREE : PALLOC_RUN_ALLOCATED, page_word_type(word));
+			see(j, n, next, free ? PALLOC_RUN_FREE : PALLOC_RUN_ALLOCATED,
+			    page_word_type(word));
 		} else {
 			if (n % FRAME_TABLE_CHUNK == 0 && !frame_populated(pfn(n))) {
 				next = n + FRAME_TABLE_CHUNK < end ? n + FRAME_TABLE_CHUNK : end;
@@ -80,7 +83,8 @@ void buddy_walk(const struct palloc *pa, palloc_walk_fn fn, void *ctx)
 		if (records) {
 			see_records(b, &j, start, end);
 		} else {
-			see(&j, start, end, fresh ? PALLOC_RUN_FREE : PALLOC_RUN_HOLE, MIGRATE_MOVABLE);
+			see(&j, start, end, fresh ? PALLOC_RUN_FREE : PALLOC_RUN_HOLE,
+			    MIGRATE_MOVABLE);
 		}
 		i = until;
 	}

@@ -60,7 +60,8 @@ uint64_t fresh_find(const struct fresh *f, uint64_t from)
 	}
 	/* Up, until a word has a set bit at or after the position. */
 	for (;;) {
-		uint64_t word = f->level[l][bit / BITS_PER_WORD] & bit_mask(bit % BITS_PER_WORD, BITS_PER_WORD);
+		uint64_t word = f->level[l][bit / BITS_PER_WORD] &
+				bit_mask(bit % BITS_PER_WORD, BITS_PER_WORD);
 		if (word != 0) {
 			bit = bit / BITS_PER_WORD * BITS_PER_WORD + bit_lowest(word);
 			break;

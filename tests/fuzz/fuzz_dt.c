@@ -17,9 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One program: the support code is not in the library. */
-#include "boot_sim.c"
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /** Small inputs try more in the same time; a tree of 30 nodes fits. */
@@ -38,26 +35,76 @@ static void drop(struct out *out, const char *s, size_t n)
 /* ---- trees by program ---------------------------------------------------------------------------------------- */
 
 static const char *const node_names[] = {
-	"memory@80000000", "memory",	    "reserved-memory", "chosen",    "cpus",	    "cpu@0",
-	"aliases",	   "soc",	    "mmode_resv0@80000000", "linux,cma", "test@100000", "distance-map",
-	"dtim@1100000",	   "buffer@90000000", "htif",	    "x",
+	"memory@80000000",
+	"memory",
+	"reserved-memory",
+	"chosen",
+	"cpus",
+	"cpu@0",
+	"aliases",
+	"soc",
+	"mmode_resv0@80000000",
+	"linux,cma",
+	"test@100000",
+	"distance-map",
+	"dtim@1100000",
+	"buffer@90000000",
+	"htif",
+	"x",
 };
 
 static const char *const prop_names[] = {
-	"reg",		      "device_type",		   "#address-cells",	  "#size-cells",
-	"size",		      "alignment",		   "alloc-ranges",	  "no-map",
-	"reusable",	      "compatible",		   "status",		  "ranges",
-	"bootargs",	      "linux,initrd-start",	   "linux,initrd-end",	  "linux,usable-memory",
-	"hotpluggable",	      "linux,usable-memory-range", "numa-node-id",	  "distance-matrix",
-	"timebase-frequency", "mmu-type",		   "riscv,isa",		  "stdout-path",
-	"rng-seed",	      "linux,cma-default",	   "linux,dma-default",	  "riscv,isa-base",
-	"serial0",	      "model",			   "riscv,isa-extensions", "linux,stdout-path",
+	"reg",
+	"device_type",
+	"#address-cells",
+	"#size-cells",
+	"size",
+	"alignment",
+	"alloc-ranges",
+	"no-map",
+	"reusable",
+	"compatible",
+	"status",
+	"ranges",
+	"bootargs",
+	"linux,initrd-start",
+	"linux,initrd-end",
+	"linux,usable-memory",
+	"hotpluggable",
+	"linux,usable-memory-range",
+	"numa-node-id",
+	"distance-matrix",
+	"timebase-frequency",
+	"mmu-type",
+	"riscv,isa",
+	"stdout-path",
+	"rng-seed",
+	"linux,cma-default",
+	"linux,dma-default",
+	"riscv,isa-base",
+	"serial0",
+	"model",
+	"riscv,isa-extensions",
+	"linux,stdout-path",
 };
 
 static const char *const strings[] = {
-	"memory", "okay", "disabled", "shared-dma-pool", "sifive,test0", "ucb,htif0", "numa-distance-map-v1", "cpu",
-	"mem=64M memmap=1M!0x84000000", "serial0:115200", "riscv,sv39", "rv64imac", "/soc/test@100000", "mmio-sram",
-	"memmap=4M@0x100000000,64K$0x80400000 cma=1M", "firmware_guess=off",
+	"memory",
+	"okay",
+	"disabled",
+	"shared-dma-pool",
+	"sifive,test0",
+	"ucb,htif0",
+	"numa-distance-map-v1",
+	"cpu",
+	"mem=64M memmap=1M!0x84000000",
+	"serial0:115200",
+	"riscv,sv39",
+	"rv64imac",
+	"/soc/test@100000",
+	"mmio-sram",
+	"memmap=4M@0x100000000,64K$0x80400000 cma=1M",
+	"firmware_guess=off",
 };
 
 struct program {
@@ -77,7 +124,8 @@ static uint8_t next(struct program *p)
 /** A number near something: RAM, the image, the ends of the address space. */
 static uint64_t number(struct program *p)
 {
-	static const uint64_t near[] = { 0, 0x80000000, 0x80200000, 0x82200000, 0x90000000, 1ULL << 32, 1ULL << 63, UINT64_MAX };
+	static const uint64_t near[] = { 0,	     0x80000000, 0x80200000, 0x82200000,
+					 0x90000000, 1ULL << 32, 1ULL << 63, UINT64_MAX };
 	uint8_t how = next(p);
 	uint64_t offset = (uint64_t)next(p) << (how >> 3);
 	return how & 0x80 ? near[how & 7] - offset : near[how & 7] + offset;
@@ -133,7 +181,9 @@ static bool write_tree(struct program *p)
 	while (p->left > 0) {
 		uint8_t op = next(p);
 		if (op % 8 == 0) {
-			fdt_begin_node(blob, node_names[op / 8 % (sizeof(node_names) / sizeof(node_names[0]))]);
+			fdt_begin_node(
+				blob,
+				node_names[op / 8 % (sizeof(node_names) / sizeof(node_names[0]))]);
 			depth++;
 		} else if (op % 8 == 1 && depth > 1) {
 			fdt_end_node(blob);
@@ -160,7 +210,9 @@ static bool take_blob(const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct out nowhere = { drop };
-	static const char *const bootargs[] = { NULL, "mem=16M", "memmap=2M@0x70000000 memmap=1M!0x80400000", "firmware_guess=off" };
+	static const char *const bootargs[] = { NULL, "mem=16M",
+						"memmap=2M@0x70000000 memmap=1M!0x80400000",
+						"firmware_guess=off" };
 	struct boot_sim sim = boot_sim_default;
 	struct dt_error err;
 	size_t total;
@@ -177,7 +229,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	sim.load += how & 8 ? SZ_2M : 0;
 	sim.no_access = how & 16;
 	size_t mapped = how & 1 ? fdt_totalsize(blob) : size - 1;
-	if (dt_check_header(sim.blob_phys, blob, &total, &err) != 0 || dt_check_blob(blob, mapped, &err) != 0) {
+	if (dt_check_header(sim.blob_phys, blob, &total, &err) != 0 ||
+	    dt_check_blob(blob, mapped, &err) != 0) {
 		return 0;
 	}
 	if (boot_sim_run(&sim, blob) == 0 && boot_sim_wrong() != NULL) {

@@ -33,7 +33,8 @@ static void *map(phys_addr_t base, size_t bytes)
 {
 	for (uint32_t i = 0; i < piece_count; i++) {
 		struct piece *p = &pieces[i];
-		if (base >= p->base && base - p->base <= p->bytes && bytes <= p->bytes - (base - p->base)) {
+		if (base >= p->base && base - p->base <= p->bytes &&
+		    bytes <= p->bytes - (base - p->base)) {
 			return p->at + (base - p->base);
 		}
 	}
@@ -131,7 +132,8 @@ static bool look_at_row(void *ctx, const struct boot_ram_row *row)
 	if (memory != memblock_is_memory(row->range.base) ||
 	    memory != memblock_is_memory(rows->end - 1) ||
 	    (memory && !memblock_is_region_memory(row->range.base, row->range.size)) ||
-	    (!memory && memblock_overlaps_region(&memblock.memory, row->range.base, row->range.size))) {
+	    (!memory &&
+	     memblock_overlaps_region(&memblock.memory, row->range.base, row->range.size))) {
 		rows->wrong = "a row of RAM and memblock disagree";
 	}
 	return rows->wrong == NULL;
@@ -170,7 +172,8 @@ const char *boot_sim_wrong(void)
 		return "sums of rows, facts and memblock differ";
 	}
 	if (!reserved_by((struct phys_range){ image.load, PAGE_SIZE }, OWNER_IMAGE_TEXT) ||
-	    !reserved_by((struct phys_range){ image.load + PAGE_SIZE, image.bytes - PAGE_SIZE }, OWNER_IMAGE_BSS)) {
+	    !reserved_by((struct phys_range){ image.load + PAGE_SIZE, image.bytes - PAGE_SIZE },
+			 OWNER_IMAGE_BSS)) {
 		return "the image is not reserved";
 	}
 	if (!reserved_by((struct phys_range){ bm->in.blob_phys, bm->in.blob_bytes }, OWNER_NONE)) {
@@ -178,8 +181,9 @@ const char *boot_sim_wrong(void)
 	}
 	for (unsigned long i = 0; i < memblock_used(&memblock.memory); i++) {
 		const struct memblock_region *r = &memblock.memory.regions[i];
-		if (!IS_ALIGNED(r->base, PAGE_SIZE) && !IS_ALIGNED(memblock_region_end(r), PAGE_SIZE) &&
-		    r->size < PAGE_SIZE && (i == 0 || memblock_region_end(r - 1) != r->base)) {
+		if (!IS_ALIGNED(r->base, PAGE_SIZE) &&
+		    !IS_ALIGNED(memblock_region_end(r), PAGE_SIZE) && r->size < PAGE_SIZE &&
+		    (i == 0 || memblock_region_end(r - 1) != r->base)) {
 			return "a piece of memory holds no page";
 		}
 	}

@@ -24,14 +24,14 @@ void dtb_u64(const char *name, uint64_t value);
 void dtb_string(const char *name, const char *value);
 void dtb_bytes(const char *name, const void *value, size_t bytes);
 void dtb_cells_of(const char *name, const uint32_t *cells, size_t count);
-#define dtb_cells(name, ...)                                                                       \
-	dtb_cells_of(name, (const uint32_t[]){ __VA_ARGS__ },                                      \
+#define dtb_cells(name, ...)                                  \
+	dtb_cells_of(name, (const uint32_t[]){ __VA_ARGS__ }, \
 		     sizeof((const uint32_t[]){ __VA_ARGS__ }) / sizeof(uint32_t))
 
 /** A property of addresses and sizes in two cells each. */
 void dtb_u64s_of(const char *name, const uint64_t *values, size_t count);
-#define dtb_u64s(name, ...)                                                                        \
-	dtb_u64s_of(name, (const uint64_t[]){ __VA_ARGS__ },                                       \
+#define dtb_u64s(name, ...)                                  \
+	dtb_u64s_of(name, (const uint64_t[]){ __VA_ARGS__ }, \
 		    sizeof((const uint64_t[]){ __VA_ARGS__ }) / sizeof(uint64_t))
 
 /** A memory@ node of one range, two cells each. */

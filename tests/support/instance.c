@@ -56,7 +56,9 @@ void instance_add(struct instance *it, uint64_t start, uint64_t end)
 
 uint64_t instance_alloc(struct instance *it, unsigned int order, enum migratetype type)
 {
-	struct palloc_req req = { .pages = 1U << order, .align_order = (uint8_t)order, .type = (uint8_t)type };
+	struct palloc_req req = { .pages = 1U << order,
+				  .align_order = (uint8_t)order,
+				  .type = (uint8_t)type };
 	struct palloc_block block = it->pa.ops->alloc(&it->pa, &req);
 	while (block.err == -EAGAIN) {
 		sim_frame_table_populate(it->pa.want);

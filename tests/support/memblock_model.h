@@ -25,15 +25,22 @@
 #define MODEL_CLAIMS 256
 #define MODEL_NODES  3
 
-#define MODEL_CHECK(cond)                                                                           \
-	do {                                                                                        \
-		if (!(cond)) {                                                                      \
-			fprintf(stderr, "%s:%d: model differs: %s\n", __FILE__, __LINE__, #cond);   \
-			abort();                                                                    \
-		}                                                                                   \
+#define MODEL_CHECK(cond)                                                                         \
+	do {                                                                                      \
+		if (!(cond)) {                                                                    \
+			fprintf(stderr, "%s:%d: model differs: %s\n", __FILE__, __LINE__, #cond); \
+			abort();                                                                  \
+		}                                                                                 \
 	} while (0)
 
-enum { MODEL_NOBODY, MODEL_OWNER_A, MODEL_OWNER_B, MODEL_OWNER_C, MODEL_ARRAY, MODEL_OWNERS };
+enum {
+	MODEL_NOBODY,
+	MODEL_OWNER_A,
+	MODEL_OWNER_B,
+	MODEL_OWNER_C,
+	MODEL_ARRAY,
+	MODEL_OWNERS
+};
 
 struct model_cell {
 	bool memory;
@@ -68,7 +75,8 @@ struct memblock_model {
 
 /* The fuzzer is to be led by memblock's branches, not by the model's. */
 #ifdef __clang__
-#pragma clang attribute push(__attribute__((no_sanitize("coverage", "address"))), apply_to = function)
+#pragma clang attribute push(__attribute__((no_sanitize("coverage", "address"))), \
+			     apply_to = function)
 #endif
 
 static uint8_t model_ram[MODEL_BYTES] FPG_ALIGNED(4096);
@@ -113,14 +121,16 @@ static inline phys_addr_t model_addr(unsigned long unit)
 
 static inline struct model_span model_span_of(phys_addr_t base, phys_addr_t size)
 {
-	return (struct model_span){ (base - MODEL_BASE) / MODEL_UNIT, (base + size - MODEL_BASE) / MODEL_UNIT };
+	return (struct model_span){ (base - MODEL_BASE) / MODEL_UNIT,
+				    (base + size - MODEL_BASE) / MODEL_UNIT };
 }
 
 /* ---- the model's own rules ---------------------------------------------------------------------------------- */
 
 static inline bool model_usable(const struct model_cell *c, enum memblock_flags flags, int nid)
 {
-	return c->memory && (nid == NUMA_NO_NODE || c->nid == nid) && !(c->memory_flags & (MEMBLOCK_NOMAP | MEMBLOCK_DRIVER_MANAGED)) &&
+	return c->memory && (nid == NUMA_NO_NODE || c->nid == nid) &&
+	       !(c->memory_flags & (MEMBLOCK_NOMAP | MEMBLOCK_DRIVER_MANAGED)) &&
 	       !(movable_node_enabled && (c->memory_flags & MEMBLOCK_HOTPLUG)) &&
 	       (!(flags & MEMBLOCK_MIRROR) || (c->memory_flags & MEMBLOCK_MIRROR));
 }
@@ -132,14 +142,16 @@ static inline unsigned long model_free_end(const struct memblock_model *m, unsig
 	unsigned long i = first;
 
 	while (i < MODEL_UNITS && model_usable(&m->cells[i], flags, nid) && !m->cells[i].reserved &&
-	       m->cells[i].nid == m->cells[first].nid && m->cells[i].memory_flags == m->cells[first].memory_flags) {
+	       m->cells[i].nid == m->cells[first].nid &&
+	       m->cells[i].memory_flags == m->cells[first].memory_flags) {
 		i++;
 	}
 	return i;
 }
 
-static inline phys_addr_t model_find_flags(const struct memblock_model *m, phys_addr_t size, phys_addr_t align,
-					   phys_addr_t min, phys_addr_t max, int nid, enum memblock_flags flags)
+static inline phys_addr_t model_find_flags(const struct memblock_model *m, phys_addr_t size,
+					   phys_addr_t align, phys_addr_t min, phys_addr_t max,
+					   int nid, enum memblock_flags flags)
 {
 	phys_addr_t best = 0;
 
@@ -167,8 +179,8 @@ static inline phys_addr_t model_find_flags(const struct memblock_model *m, phys_
 	return best;
 }
 
-static inline phys_addr_t model_find(const struct memblock_model *m, phys_addr_t size, phys_addr_t align,
-				     phys_addr_t min, phys_addr_t max, int nid)
+static inline phys_addr_t model_find(const struct memblock_model *m, phys_addr_t size,
+				     phys_addr_t align, phys_addr_t min, phys_addr_t max, int nid)
 {
 	enum memblock_flags flags = m->has_mirror ? MEMBLOCK_MIRROR : MEMBLOCK_NONE;
 
@@ -184,8 +196,8 @@ static inline phys_addr_t model_find(const struct memblock_model *m, phys_addr_t
 	}
 }
 
-static inline void model_add(struct memblock_model *m, struct model_span s, int nid, unsigned int flags,
-			     unsigned int who)
+static inline void model_add(struct memblock_model *m, struct model_span s, int nid,
+			     unsigned int flags, unsigned int who)
 {
 	for (unsigned long i = s.first; i < s.end; i++) {
 		struct model_cell *c = &m->cells[i];
@@ -205,7 +217,8 @@ static inline void model_remove(struct memblock_model *m, struct model_span s)
 	}
 }
 
-static inline void model_claim(struct memblock_model *m, struct model_span s, unsigned int flags, unsigned int who)
+static inline void model_claim(struct memblock_model *m, struct model_span s, unsigned int flags,
+			       unsigned int who)
 {
 	unsigned long first = s.end;
 	unsigned long end = s.first;
@@ -236,7 +249,8 @@ static inline void model_claim(struct memblock_model *m, struct model_span s, un
 	m->claims[m->claim_count++] = claim;
 }
 
-static inline void model_reserve(struct memblock_model *m, struct model_span s, unsigned int flags, unsigned int who)
+static inline void model_reserve(struct memblock_model *m, struct model_span s, unsigned int flags,
+				 unsigned int who)
 {
 	if (who != MODEL_NOBODY && who != MODEL_ARRAY) {
 		model_claim(m, s, flags, who);
@@ -301,10 +315,12 @@ static inline phys_addr_t model_array_bytes(unsigned int t)
 	return ALIGN_UP(model_type(t)->max * sizeof(struct memblock_region), PAGE_SIZE);
 }
 
-static inline bool model_array_in(const struct memblock_model *m, phys_addr_t base, phys_addr_t size)
+static inline bool model_array_in(const struct memblock_model *m, phys_addr_t base,
+				  phys_addr_t size)
 {
 	for (unsigned int t = 0; t < 3; t++) {
-		if (m->arrays[t].base < base + size && base < m->arrays[t].base + m->arrays[t].bytes) {
+		if (m->arrays[t].base < base + size &&
+		    base < m->arrays[t].base + m->arrays[t].bytes) {
 			return true;
 		}
 	}
@@ -348,7 +364,8 @@ static inline void model_check_failure(struct memblock_model *m, struct model_sp
 	bool fair = model_array_in(m, model_addr(s.first), (s.end - s.first) * MODEL_UNIT);
 
 	for (unsigned int t = 0; t < 3; t++) {
-		fair |= memblock_used(model_type(t)) + 8 + (s.end - s.first) / 2 > model_type(t)->max;
+		fair |= memblock_used(model_type(t)) + 8 + (s.end - s.first) / 2 >
+			model_type(t)->max;
 	}
 	MODEL_CHECK(fair);
 	m->failures++;
@@ -367,8 +384,8 @@ static inline void model_check_order(const struct memblock_type *type)
 		total += r->size;
 		if (i + 1 < n) {
 			MODEL_CHECK(r->base + r->size <= r[1].base);
-			MODEL_CHECK(r->base + r->size < r[1].base || r->flags != r[1].flags || r->nid != r[1].nid ||
-				    !mem_owner_equal(r->owner, r[1].owner));
+			MODEL_CHECK(r->base + r->size < r[1].base || r->flags != r[1].flags ||
+				    r->nid != r[1].nid || !mem_owner_equal(r->owner, r[1].owner));
 		}
 	}
 	MODEL_CHECK(total == type->total_size);
@@ -430,7 +447,8 @@ static inline void model_check_claims(const struct memblock_model *m)
 		MODEL_CHECK(i == 0 || r[-1].base <= r->base);
 		while (k < m->claim_count &&
 		       (seen[k] || m->claims[k].base != r->base || m->claims[k].size != r->size ||
-			m->claims[k].flags != r->flags || !mem_owner_equal(m->claims[k].owner, r->owner))) {
+			m->claims[k].flags != r->flags ||
+			!mem_owner_equal(m->claims[k].owner, r->owner))) {
 			k++;
 		}
 		MODEL_CHECK(k < m->claim_count);
@@ -453,10 +471,12 @@ static inline void model_check_walks(const struct memblock_model *m)
 	int nid;
 
 	for_each_free_mem_range(i, NUMA_NO_NODE, MEMBLOCK_NONE, &base, &end, &nid) {
-		while (unit < MODEL_UNITS && model_free_end(m, unit, MEMBLOCK_NONE, NUMA_NO_NODE) == unit) {
+		while (unit < MODEL_UNITS &&
+		       model_free_end(m, unit, MEMBLOCK_NONE, NUMA_NO_NODE) == unit) {
 			unit++;
 		}
-		MODEL_CHECK(unit < MODEL_UNITS && base == model_addr(unit) && nid == m->cells[unit].nid);
+		MODEL_CHECK(unit < MODEL_UNITS && base == model_addr(unit) &&
+			    nid == m->cells[unit].nid);
 		unit = model_free_end(m, unit, MEMBLOCK_NONE, NUMA_NO_NODE);
 		MODEL_CHECK(end == model_addr(unit));
 		up[count].base = base;
@@ -481,7 +501,8 @@ static inline void model_check_lookup(const struct memblock_model *m, unsigned l
 
 	MODEL_CHECK(memblock_is_memory(addr) == c->memory);
 	MODEL_CHECK(memblock_is_reserved(addr) == c->reserved);
-	MODEL_CHECK(memblock_is_map_memory(addr) == (c->memory && !(c->memory_flags & MEMBLOCK_NOMAP)));
+	MODEL_CHECK(memblock_is_map_memory(addr) ==
+		    (c->memory && !(c->memory_flags & MEMBLOCK_NOMAP)));
 }
 
 static inline void model_check_all(const struct memblock_model *m)

@@ -21,9 +21,12 @@ static inline phys_addr_t model_size(struct model_span s)
 static inline bool model_op_add(struct memblock_model *m, struct model_span s, unsigned int bits)
 {
 	int nid = (int)(bits % MODEL_NODES);
-	unsigned int flags = bits & 0x40 ? MEMBLOCK_HOTPLUG : bits & 0x80 ? MEMBLOCK_DRIVER_MANAGED : MEMBLOCK_NONE;
+	unsigned int flags = bits & 0x40 ? MEMBLOCK_HOTPLUG :
+			     bits & 0x80 ? MEMBLOCK_DRIVER_MANAGED :
+					   MEMBLOCK_NONE;
 	unsigned int who = bits >> 2 & 3;
-	int err = memblock_add_owned(model_addr(s.first), model_size(s), nid, flags, model_owner(who));
+	int err = memblock_add_owned(model_addr(s.first), model_size(s), nid, flags,
+				     model_owner(who));
 
 	model_sync_arrays(m, (struct model_span){ 0, 0 });
 	if (err != 0) {
@@ -49,7 +52,8 @@ static inline void model_op_remove(struct memblock_model *m, struct model_span s
 }
 
 /** Return: the call succeeded. */
-static inline bool model_op_reserve(struct memblock_model *m, struct model_span s, unsigned int bits)
+static inline bool model_op_reserve(struct memblock_model *m, struct model_span s,
+				    unsigned int bits)
 {
 	static const unsigned int flag_table[] = { 0, MEMBLOCK_NOMAP, MEMBLOCK_RSRV_NOINIT, 0 };
 	unsigned int who = bits & 3;
@@ -59,7 +63,8 @@ static inline bool model_op_reserve(struct memblock_model *m, struct model_span 
 	if (who == MODEL_NOBODY) {
 		err = memblock_reserve(model_addr(s.first), model_size(s));
 	} else if (m->claim_count + 2 < MODEL_CLAIMS / 2) {
-		err = memblock_reserve_owned(model_addr(s.first), model_size(s), flags, model_owner(who));
+		err = memblock_reserve_owned(model_addr(s.first), model_size(s), flags,
+					     model_owner(who));
 	} else {
 		return false;
 	}
@@ -90,9 +95,10 @@ static inline void model_op_free(struct memblock_model *m, struct model_span s)
 
 static inline void model_op_flags(struct memblock_model *m, struct model_span s, unsigned int bits)
 {
-	static int (*const calls[])(phys_addr_t, phys_addr_t) = { memblock_mark_hotplug, memblock_clear_hotplug,
-								  memblock_mark_mirror, memblock_mark_nomap,
-								  memblock_clear_nomap };
+	static int (*const calls[])(phys_addr_t,
+				    phys_addr_t) = { memblock_mark_hotplug, memblock_clear_hotplug,
+						     memblock_mark_mirror, memblock_mark_nomap,
+						     memblock_clear_nomap };
 	static const uint8_t set[] = { MEMBLOCK_HOTPLUG, 0, MEMBLOCK_MIRROR, MEMBLOCK_NOMAP, 0 };
 	static const uint8_t clear[] = { 0, MEMBLOCK_HOTPLUG, 0, 0, MEMBLOCK_NOMAP };
 	unsigned int k = bits % 5;
@@ -112,7 +118,8 @@ static inline void model_op_flags(struct memblock_model *m, struct model_span s,
 	}
 }
 
-static inline void model_op_set_node(struct memblock_model *m, struct model_span s, unsigned int bits)
+static inline void model_op_set_node(struct memblock_model *m, struct model_span s,
+				     unsigned int bits)
 {
 	int nid = (int)(bits % MODEL_NODES);
 	int err = memblock_set_node(model_addr(s.first), model_size(s), &memblock.memory, nid);
@@ -129,7 +136,8 @@ static inline void model_op_set_node(struct memblock_model *m, struct model_span
 	}
 }
 
-static inline void model_op_alloc(struct memblock_model *m, struct model_span limits, unsigned int bits)
+static inline void model_op_alloc(struct memblock_model *m, struct model_span limits,
+				  unsigned int bits)
 {
 	phys_addr_t size = (1 + model_u8(m) % 64) * MODEL_UNIT;
 	phys_addr_t align = MODEL_UNIT << (bits & 7);
@@ -161,10 +169,10 @@ static inline void model_op_comb(struct memblock_model *m, struct model_span s, 
 	unsigned long end = s.first + (bits & 0x40 ? 24 : 6) * stride;
 	bool ok = true;
 
-
 	for (unsigned long i = s.first; ok && i < MODEL_UNITS && i < end; i += stride) {
 		struct model_span one = { i, i + 1 };
-		ok = bits & 0x80 ? model_op_add(m, one, bits >> 3) : model_op_reserve(m, one, bits >> 3 & 7);
+		ok = bits & 0x80 ? model_op_add(m, one, bits >> 3) :
+				   model_op_reserve(m, one, bits >> 3 & 7);
 	}
 }
 
@@ -173,7 +181,8 @@ static inline void model_keep_arrays(struct memblock_model *m)
 {
 	for (unsigned int t = 0; t < 3; t++) {
 		if (m->arrays[t].bytes != 0) {
-			model_reserve(m, model_span_of(m->arrays[t].base, m->arrays[t].bytes), 0, MODEL_ARRAY);
+			model_reserve(m, model_span_of(m->arrays[t].base, m->arrays[t].bytes), 0,
+				      MODEL_ARRAY);
 		}
 	}
 }
@@ -221,12 +230,14 @@ static inline void model_op_trim(struct memblock_model *m, unsigned int bits)
 	memblock_trim_memory(align_units * MODEL_UNIT);
 	for (unsigned long i = 0; i < MODEL_UNITS;) {
 		unsigned long end = i;
-		while (end < MODEL_UNITS && m->cells[end].memory && m->cells[end].nid == m->cells[i].nid &&
+		while (end < MODEL_UNITS && m->cells[end].memory &&
+		       m->cells[end].nid == m->cells[i].nid &&
 		       m->cells[end].memory_flags == m->cells[i].memory_flags) {
 			end++;
 		}
 		for (unsigned long k = i; k < end; k++) {
-			m->cells[k].memory = k >= ALIGN_UP(i, align_units) && k < ALIGN_DOWN(end, align_units);
+			m->cells[k].memory = k >= ALIGN_UP(i, align_units) &&
+					     k < ALIGN_DOWN(end, align_units);
 		}
 		i = end > i ? end : i + 1;
 	}
@@ -301,9 +312,11 @@ static inline void model_prefill(struct memblock_model *m, unsigned int bits)
 {
 	for (unsigned int t = 0; t < 2; t++) {
 		struct memblock_type *type = model_type(t);
-		unsigned long entries = bits >> t & 1 ? INIT_MEMBLOCK_REGIONS - (bits >> 2) % 16 : 0;
+		unsigned long entries = bits >> t & 1 ? INIT_MEMBLOCK_REGIONS - (bits >> 2) % 16 :
+							0;
 		for (unsigned long k = 0; k < entries; k++) {
-			struct model_span one = { 500 + 4 * k + 2 * (t & k), 501 + 4 * k + 2 * (t & k) };
+			struct model_span one = { 500 + 4 * k + 2 * (t & k),
+						  501 + 4 * k + 2 * (t & k) };
 			type->regions[k] = (struct memblock_region){
 				.base = model_addr(one.first),
 				.size = MODEL_UNIT,
@@ -327,8 +340,8 @@ static inline void model_prefill(struct memblock_model *m, unsigned int bits)
 }
 
 /** Run all of @data, comparing everything every @check_every steps and at the end (walks only if @walks). */
-static inline void model_run(struct memblock_model *m, const uint8_t *data, size_t bytes, unsigned int check_every,
-			     bool walks)
+static inline void model_run(struct memblock_model *m, const uint8_t *data, size_t bytes,
+			     unsigned int check_every, bool walks)
 {
 	unsigned int steps = 0;
 

@@ -63,7 +63,8 @@ static inline void ram_snapshot_take(struct ram_snapshot *s)
 	s->state = memblock;
 	for (unsigned int t = 0; t < 3; t++) {
 		assert_true(ram_type(t)->cnt <= 4096);
-		memcpy(s->entries[t], ram_type(t)->regions, ram_type(t)->cnt * sizeof(s->entries[t][0]));
+		memcpy(s->entries[t], ram_type(t)->regions,
+		       ram_type(t)->cnt * sizeof(s->entries[t][0]));
 	}
 }
 
@@ -76,8 +77,8 @@ static inline void ram_snapshot_check(const struct ram_snapshot *s)
 	}
 }
 
-static inline void ram_assert_region(const struct memblock_type *type, unsigned long i, phys_addr_t base,
-				     phys_addr_t size)
+static inline void ram_assert_region(const struct memblock_type *type, unsigned long i,
+				     phys_addr_t base, phys_addr_t size)
 {
 	assert_true(i < type->cnt);
 	assert_int_equal(type->regions[i].base, base);

@@ -59,8 +59,8 @@ static void make_chunk(size_t i)
 	chunks_populated++;
 }
 
-static int populate(struct pfn_range frames, phys_addr_t (*take)(void *ctx), void (*give)(void *ctx, phys_addr_t pa),
-		    void *ctx)
+static int populate(struct pfn_range frames, phys_addr_t (*take)(void *ctx),
+		    void (*give)(void *ctx, phys_addr_t pa), void *ctx)
 {
 	size_t first = chunk_of(frames.start);
 	size_t last = chunk_of(pfn(frames.end.n - 1));
@@ -98,7 +98,8 @@ void sim_frame_table_start(struct pfn_range frames)
 	table_frames.start = pfn(ALIGN_DOWN(frames.start.n, SZ_1G / PAGE_SIZE));
 	table_frames.end = pfn(ALIGN_UP(frames.end.n, SZ_1G / PAGE_SIZE));
 	table_bytes = pfn_range_pages(table_frames) * sizeof(struct page);
-	void *at = mmap(NULL, table_bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *at = mmap(NULL, table_bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+			-1, 0);
 	chunk_state = calloc(table_bytes / PAGE_SIZE, 1);
 	if (at == MAP_FAILED || chunk_state == NULL) {
 		die("frame table");
@@ -184,7 +185,8 @@ void sim_start(const struct sim_ram *ram, size_t count)
 			die("RAM");
 		}
 	}
-	sim_frame_table_start((struct pfn_range){ phys_to_pfn(low), phys_to_pfn(high + PAGE_SIZE - 1) });
+	sim_frame_table_start(
+		(struct pfn_range){ phys_to_pfn(low), phys_to_pfn(high + PAGE_SIZE - 1) });
 }
 
 void sim_stop(void)

@@ -36,7 +36,9 @@ static void positions_and_logarithms_are_right_everywhere(void **state)
 	assert_true(bit_mask(0, 64) == ~0ULL && bit_mask(64, 64) == 0);
 }
 
-enum { BITS = 700 };
+enum {
+	BITS = 700
+};
 
 static uint64_t model_find(const uint8_t *model, uint64_t from, uint64_t limit, uint8_t value)
 {
@@ -68,8 +70,10 @@ static void arrays_agree_with_a_bit_by_bit_model(void **state)
 		(set ? bits_set_range : bits_clear_range)(words + 1, from, to);
 		uint64_t at = (sim_random(&random) >> 32) % BITS;
 		uint64_t limit = (sim_random(&random) >> 32) % (BITS + 1);
-		assert_int_equal(bits_find_set(words + 1, at, limit), model_find(model, at, limit, 1));
-		assert_int_equal(bits_find_clear(words + 1, at, limit), model_find(model, at, limit, 0));
+		assert_int_equal(bits_find_set(words + 1, at, limit),
+				 model_find(model, at, limit, 1));
+		assert_int_equal(bits_find_clear(words + 1, at, limit),
+				 model_find(model, at, limit, 0));
 		assert_int_equal(bits_test(words + 1, at), model[at]);
 	}
 	assert_true(words[0] == 0xdeadbeef && words[BITS / 64 + 2] == 0xdeadbeef);

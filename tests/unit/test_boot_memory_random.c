@@ -69,7 +69,8 @@ static void mark_reserved(struct phys_range r, uint32_t who, bool nomap)
 	}
 	if (nomap) {
 		uint64_t from = (r.base - BASE) / PAGE_SIZE * PAGE_SIZE / GRAIN;
-		uint64_t to = (r.base + r.size - BASE + PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE / GRAIN;
+		uint64_t to =
+			(r.base + r.size - BASE + PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE / GRAIN;
 		for (uint64_t g = from; g < to && g < GRAINS; g++) {
 			grains[g].nomap = true;
 		}
@@ -136,9 +137,11 @@ static void compare(uint64_t seed)
 		same &= memblock_is_map_memory(addr) == (memory && !want->nomap);
 		same &= held_by(addr) == want->holder;
 		if (!same) {
-			fail_msg("seed %" PRIu64 ": %#" PRIx64 ": ram %d nomap %d holder %u, but memory %d map %d holder %u",
-				 seed, addr, want->ram, want->nomap, want->holder, memblock_is_memory(addr),
-				 memblock_is_map_memory(addr), held_by(addr));
+			fail_msg("seed %" PRIu64 ": %#" PRIx64
+				 ": ram %d nomap %d holder %u, but memory %d map %d holder %u",
+				 seed, addr, want->ram, want->nomap, want->holder,
+				 memblock_is_memory(addr), memblock_is_map_memory(addr),
+				 held_by(addr));
 		}
 		ram += want->ram ? GRAIN : 0;
 	}

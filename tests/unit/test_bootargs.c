@@ -32,7 +32,8 @@ static void no_arguments_mean_the_defaults(void **state)
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
 		const struct bootargs *a = read_args(nothing[i]);
-		assert_true(a->mem_bytes == 0 && a->memmap_count == 0 && !a->cma.given && a->run == NULL);
+		assert_true(a->mem_bytes == 0 && a->memmap_count == 0 && !a->cma.given &&
+			    a->run == NULL);
 		assert_true(a->palloc == NULL && a->satp == SATP_AUTO && a->firmware_guess);
 		assert_int_equal(a->ignored, 0);
 		assert_int_equal(warnings_count(), 0);
@@ -85,7 +86,8 @@ static void mem_is_rounded_down_to_pages_and_needs_one(void **state)
 static void memmap_takes_several_ranges(void **state)
 {
 	(void)state;
-	const struct bootargs *a = read_args("memmap=64M@0x100000000,1M!0x80400000 memmap=4K$0x90000000");
+	const struct bootargs *a =
+		read_args("memmap=64M@0x100000000,1M!0x80400000 memmap=4K$0x90000000");
 	assert_int_equal(a->memmap_count, 3);
 	assert_true(a->memmap[0].add && a->memmap[0].range.base == 1ULL << 32 &&
 		    a->memmap[0].range.size == 64 << 20);
@@ -97,9 +99,17 @@ static void memmap_takes_several_ranges(void **state)
 static void a_malformed_memmap_adds_none_of_its_ranges(void **state)
 {
 	static const char *const wrong[] = {
-		"memmap", "memmap=", "memmap=64M", "memmap=0@0x1000", "memmap=1M#0x1000", "memmap=1M@",
-		"memmap=1M@0x1000,", "memmap=1M@0x1000,1M", "memmap=1M@0xffffffffffffffff",
-		"memmap=exactmap", "memmap=1M@0x1000x",
+		"memmap",
+		"memmap=",
+		"memmap=64M",
+		"memmap=0@0x1000",
+		"memmap=1M#0x1000",
+		"memmap=1M@",
+		"memmap=1M@0x1000,",
+		"memmap=1M@0x1000,1M",
+		"memmap=1M@0xffffffffffffffff",
+		"memmap=exactmap",
+		"memmap=1M@0x1000x",
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
@@ -130,7 +140,8 @@ static void cma_takes_size_place_and_limit_as_linux(void **state)
 	c = &read_args("cma=64M@1G-2G")->cma;
 	assert_true(!c->fixed && c->base == 1 << 30 && c->limit == 1ULL << 31);
 	assert_true(read_args("cma=0")->cma.given);
-	static const char *const wrong[] = { "cma=", "cma=@1G", "cma=64M@", "cma=64M@1G-", "cma=64M@1G-1G", "cma=64M-2G" };
+	static const char *const wrong[] = { "cma=",	    "cma=@1G",	     "cma=64M@",
+					     "cma=64M@1G-", "cma=64M@1G-1G", "cma=64M-2G" };
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		assert_false(read_args(wrong[i])->cma.given);
 		assert_true(warned_of(wrong[i]));
@@ -141,7 +152,8 @@ static void movable_and_kernel_core_take_bytes_and_percents(void **state)
 {
 	(void)state;
 	const struct bootargs *a = read_args("kernelcore=512M movablecore=30%");
-	assert_true(a->kernelcore.given && !a->kernelcore.percent && a->kernelcore.value == 512 << 20);
+	assert_true(a->kernelcore.given && !a->kernelcore.percent &&
+		    a->kernelcore.value == 512 << 20);
 	assert_true(a->movablecore.percent && a->movablecore.value == 30);
 	assert_true(read_args("kernelcore=mirror")->kernelcore.mirror);
 	assert_false(read_args("movablecore=mirror")->movablecore.given);
@@ -152,8 +164,8 @@ static void movable_and_kernel_core_take_bytes_and_percents(void **state)
 static void switches_and_names_are_read(void **state)
 {
 	(void)state;
-	const struct bootargs *a =
-		read_args("satp=sv48 memtest=4 loglevel=debug debug_pagealloc memblock=debug firmware_guess=off");
+	const struct bootargs *a = read_args(
+		"satp=sv48 memtest=4 loglevel=debug debug_pagealloc memblock=debug firmware_guess=off");
 	assert_int_equal(a->satp, SATP_SV48);
 	assert_int_equal(a->memtest_patterns, 4);
 	assert_true(a->loglevel_given && a->loglevel == LOG_DEBUG);
@@ -168,8 +180,9 @@ static void switches_and_names_are_read(void **state)
 static void malformed_switches_are_named_and_change_nothing(void **state)
 {
 	static const char *const wrong[] = {
-		"satp=sv32",  "satp",	    "memtest=x",  "memtest=-1", "loglevel=9",	       "loglevel",
-		"memblock=1", "memblock", "palloc=",	  "palloc",	"debug_pagealloc=yes", "firmware_guess=maybe",
+		"satp=sv32",	  "satp",     "memtest=x",	     "memtest=-1",
+		"loglevel=9",	  "loglevel", "memblock=1",	     "memblock",
+		"palloc=",	  "palloc",   "debug_pagealloc=yes", "firmware_guess=maybe",
 		"firmware_guess", "run",
 	};
 	(void)state;
@@ -185,9 +198,11 @@ static void malformed_switches_are_named_and_change_nothing(void **state)
 static void the_arguments_of_linux_are_named_in_one_warning(void **state)
 {
 	(void)state;
-	read_args("earlycon console=ttyS0,115200n8 root=/dev/mmcblk0p2 rw quiet mem=64M memory=3 me=4 -- init");
+	read_args(
+		"earlycon console=ttyS0,115200n8 root=/dev/mmcblk0p2 rw quiet mem=64M memory=3 me=4 -- init");
 	assert_int_equal(warnings_count(), 1);
-	assert_true(warned_of("earlycon console=ttyS0,115200n8 root=/dev/mmcblk0p2 rw quiet memory=3 me=4 -- init"));
+	assert_true(warned_of(
+		"earlycon console=ttyS0,115200n8 root=/dev/mmcblk0p2 rw quiet memory=3 me=4 -- init"));
 	assert_true(args.mem_bytes == 64 << 20);
 	assert_int_equal(args.ignored, 9);
 }

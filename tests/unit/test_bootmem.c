@@ -45,7 +45,8 @@ static uint64_t take(uint32_t pages, unsigned int align_order)
 
 static void give(uint64_t start, uint64_t pages)
 {
-	assert_int_equal(it.pa.ops->free(&it.pa, (struct pfn_range){ pfn(start), pfn(start + pages) }), 0);
+	assert_int_equal(
+		it.pa.ops->free(&it.pa, (struct pfn_range){ pfn(start), pfn(start + pages) }), 0);
 }
 
 static void everything_is_reserved_at_first(void **state)
@@ -112,8 +113,11 @@ static void a_failure_is_remembered_until_memory_is_freed(void **state)
 	start(100000);
 	instance_add(&it, BASE, BASE + 100000);
 	for (uint64_t n = 0; n < 100000; n += 2) {
-		assert_int_equal(it.pa.ops->claim(&it.pa, (struct pfn_range){ pfn(BASE + n), pfn(BASE + n + 1) }, NULL),
-				 0);
+		assert_int_equal(
+			it.pa.ops->claim(&it.pa,
+					 (struct pfn_range){ pfn(BASE + n), pfn(BASE + n + 1) },
+					 NULL),
+			0);
 	}
 	assert_int_equal(take(2, 0), 0);
 	assert_int_equal(bootmem_of(&it.pa)->failed_pages, 2);

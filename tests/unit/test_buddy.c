@@ -91,7 +91,8 @@ static void types_keep_to_pageblocks_of_their_own(void **state)
 	(void)state;
 	start(16 * BLOCK);
 	instance_add(&it, BASE, BASE + 16 * BLOCK);
-	static const enum migratetype types[] = { MIGRATE_MOVABLE, MIGRATE_UNMOVABLE, MIGRATE_RECLAIMABLE };
+	static const enum migratetype types[] = { MIGRATE_MOVABLE, MIGRATE_UNMOVABLE,
+						  MIGRATE_RECLAIMABLE };
 	uint64_t blocks[3][8];
 	for (unsigned int i = 0; i < 8; i++) {
 		for (unsigned int t = 0; t < 3; t++) {
@@ -103,7 +104,8 @@ static void types_keep_to_pageblocks_of_their_own(void **state)
 	/* One pageblock each: 8 small blocks need no more, whoever asked in between. */
 	for (unsigned int t = 0; t < 3; t++) {
 		for (unsigned int i = 1; i < 8; i++) {
-			assert_int_equal(blocks[t][i] / PAGEBLOCK_NR_PAGES, blocks[t][0] / PAGEBLOCK_NR_PAGES);
+			assert_int_equal(blocks[t][i] / PAGEBLOCK_NR_PAGES,
+					 blocks[t][0] / PAGEBLOCK_NR_PAGES);
 		}
 	}
 }
@@ -181,7 +183,8 @@ static void another_zones_records_are_left_alone(void **state)
 	uint64_t a = instance_alloc(&it, MAX_PAGE_ORDER - 1, MIGRATE_MOVABLE);
 	assert_int_equal(a, BASE);
 	instance_free(&it, a, MAX_PAGE_ORDER - 1);
-	assert_int_equal(foreign->word, page_word(PAGE_FREE, MAX_PAGE_ORDER - 1, MIGRATE_MOVABLE, 9));
+	assert_int_equal(foreign->word,
+			 page_word(PAGE_FREE, MAX_PAGE_ORDER - 1, MIGRATE_MOVABLE, 9));
 	assert_int_equal(instance_alloc(&it, MAX_PAGE_ORDER, MIGRATE_MOVABLE), 0);
 	instance_check(&it);
 	foreign->word = 0;
@@ -230,7 +233,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(a_tebibyte_of_whole_blocks_needs_no_record, stop),
-		cmocka_unit_test_teardown(allocations_stay_in_populated_memory_while_it_lasts, stop),
+		cmocka_unit_test_teardown(allocations_stay_in_populated_memory_while_it_lasts,
+					  stop),
 		cmocka_unit_test_teardown(freed_blocks_merge_up_to_the_largest, stop),
 		cmocka_unit_test_teardown(types_keep_to_pageblocks_of_their_own, stop),
 		cmocka_unit_test_teardown(the_last_pages_are_served_to_any_type, stop),

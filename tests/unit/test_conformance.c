@@ -3,8 +3,8 @@
  * Proves that every backend of this build has every property of the conformance suite, with records populated on
  * demand, with population failing now and then, at several alignments of the span, and across each hand-over.
  */
-#include "tests/conformance/palloc/conformance.h"
 #include "sim.h"
+#include "tests/conformance/palloc/conformance.h"
 
 #include "fpg/core/pageblock.h"
 
@@ -39,7 +39,8 @@ static int populate(void *ctx, struct pfn_range frames)
 {
 	struct machine *machine = ctx;
 	machine->calls++;
-	if (machine->fail_every != 0 && machine->calls > 32 && machine->calls % machine->fail_every == 0) {
+	if (machine->fail_every != 0 && machine->calls > 32 &&
+	    machine->calls % machine->fail_every == 0) {
 		return -ENOMEM;
 	}
 	sim_frame_table_populate(frames);
@@ -59,7 +60,8 @@ static uint64_t steps_wanted(void)
 }
 
 /** Give @env a machine with frames [@start, @end); @machine is its context. */
-static void env_make(struct conformance_env *env, struct machine *machine, uint64_t start, uint64_t end)
+static void env_make(struct conformance_env *env, struct machine *machine, uint64_t start,
+		     uint64_t end)
 {
 	*env = (struct conformance_env){
 		.out = &to_stdout,
@@ -136,7 +138,8 @@ static void random_runs_survive_populations_that_fail(void **state)
 			}
 			/* The first populations are those of adding memory, which nobody can do without. */
 			machine.calls = 0;
-			assert_true(conformance_run_bytes(palloc_table[i], &env, bytes, sizeof(bytes)));
+			assert_true(
+				conformance_run_bytes(palloc_table[i], &env, bytes, sizeof(bytes)));
 		}
 		env_drop(&env);
 	}

@@ -130,7 +130,8 @@ static void every_truncation_of_a_blob_is_refused(void **state)
 
 static void every_word_of_a_blob_can_be_anything_without_harm(void **state)
 {
-	static const uint32_t words[] = { 0, 1, 2, 3, 4, 9, 0x7fffffff, 0x80000000, 0xfffffffc, 0xffffffff };
+	static const uint32_t words[] = { 0, 1,		 2,	     3,		 4,
+					  9, 0x7fffffff, 0x80000000, 0xfffffffc, 0xffffffff };
 	static struct dt_facts facts;
 	const char *blob = small_blob();
 	size_t total = fdt_totalsize(blob);

@@ -207,7 +207,8 @@ static void random_places_are_free_and_in_memory(void **state)
 		uint64_t in_bank = (place - 2 * G) % (64 * M);
 		assert_true(place >= 2 * G && in_bank + query.bytes <= 32 * M);
 		for (uint64_t i = 0; i < count; i++) {
-			assert_false(phys_ranges_overlap((struct phys_range){ place, query.bytes }, taken[i]));
+			assert_false(phys_ranges_overlap((struct phys_range){ place, query.bytes },
+							 taken[i]));
 		}
 	}
 }

@@ -114,7 +114,8 @@ static void an_initrd_that_cannot_be_is_named(void **state)
 	dtb_end();
 	finish();
 	assert_int_equal(facts.chosen.initrd.size, 0);
-	assert_true(warned_of("linux,initrd-start 0x84000000 lies after linux,initrd-end 0x83000000"));
+	assert_true(
+		warned_of("linux,initrd-start 0x84000000 lies after linux,initrd-end 0x83000000"));
 
 	begin();
 	dtb_node("chosen");
@@ -138,13 +139,15 @@ static void usable_ranges_come_out_sorted_and_merged(void **state)
 	(void)state;
 	begin();
 	dtb_node("chosen");
-	dtb_u64s("linux,usable-memory-range", 0x90000000, 0x1000, 0x80000000, 0x1000, 0x80001000, 0x1000, 0, 0,
-		 0x8fff0000, 0x20000);
+	dtb_u64s("linux,usable-memory-range", 0x90000000, 0x1000, 0x80000000, 0x1000, 0x80001000,
+		 0x1000, 0, 0, 0x8fff0000, 0x20000);
 	dtb_end();
 	finish();
 	assert_int_equal(facts.chosen.usable_count, 2);
-	assert_true(facts.chosen.usable[0].base == 0x80000000 && facts.chosen.usable[0].size == 0x2000);
-	assert_true(facts.chosen.usable[1].base == 0x8fff0000 && facts.chosen.usable[1].size == 0x20000);
+	assert_true(facts.chosen.usable[0].base == 0x80000000 &&
+		    facts.chosen.usable[0].size == 0x2000);
+	assert_true(facts.chosen.usable[1].base == 0x8fff0000 &&
+		    facts.chosen.usable[1].size == 0x20000);
 }
 
 static void more_usable_ranges_than_kept_are_named(void **state)
@@ -186,7 +189,8 @@ static void the_console_is_found_by_path_and_by_alias(void **state)
 		dtb_end();
 		finish();
 		assert_true(dt_stdout_node(&facts) > 0);
-		assert_string_equal(fdt_get_name(facts.blob, dt_stdout_node(&facts), NULL), "serial@10000000");
+		assert_string_equal(fdt_get_name(facts.blob, dt_stdout_node(&facts), NULL),
+				    "serial@10000000");
 		assert_true(facts.aliases > 0);
 	}
 	begin();
@@ -200,7 +204,8 @@ static void the_console_is_found_by_path_and_by_alias(void **state)
 
 /* ---- cpus ---- */
 
-static void cpu(const char *name, uint32_t reg, const char *isa, const char *mmu, const char *status)
+static void cpu(const char *name, uint32_t reg, const char *isa, const char *mmu,
+		const char *status)
 {
 	dtb_node(name);
 	dtb_string("device_type", "cpu");
@@ -443,7 +448,8 @@ static void a_path_too_long_for_the_buffer_shows_its_end(void **state)
 	int inner = fdt_path_offset(facts.blob, "/a-node-with-a-long-name/inner");
 	assert_string_equal(dt_node_path(facts.blob, inner, buf, sizeof(buf)), ".../inner");
 	int outer = fdt_path_offset(facts.blob, "/a-node-with-a-long-name");
-	assert_string_equal(dt_node_path(facts.blob, outer, buf, sizeof(buf)), ".../a-node-with-a-lo...");
+	assert_string_equal(dt_node_path(facts.blob, outer, buf, sizeof(buf)),
+			    ".../a-node-with-a-lo...");
 	assert_string_equal(dt_node_path(facts.blob, -1, buf, sizeof(buf)), "?");
 	assert_string_equal(dt_node_path(facts.blob, 2, buf, sizeof(buf)), "?");
 }

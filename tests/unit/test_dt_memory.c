@@ -205,7 +205,8 @@ static void ranges_past_the_end_of_the_address_space_are_cut(void **state)
 	begin(2, 2);
 	dtb_memory(0xffffffff00000000, 0x200000000);
 	ram_is(0xffffffff00000000, 0xffffffff);
-	assert_true(warned_of("/memory@ffffffff00000000: reg: 0x200000000 bytes at 0xffffffff00000000 pass the end"));
+	assert_true(warned_of(
+		"/memory@ffffffff00000000: reg: 0x200000000 bytes at 0xffffffff00000000 pass the end"));
 
 	begin(2, 2);
 	dtb_memory(0, UINT64_MAX);
@@ -231,7 +232,8 @@ static void overlaps_and_duplicates_count_once_and_are_named(void **state)
 	assert_int_equal(facts.memory.count, 2);
 	holds(0, 2 * G, G);
 	holds(1, 3 * G, G / 2);
-	assert_true(warned_of("/memory@a0000000: memory 0xa0000000+0x40000000 overlaps memory 0x80000000+0x40000000"));
+	assert_true(warned_of(
+		"/memory@a0000000: memory 0xa0000000+0x40000000 overlaps memory 0x80000000+0x40000000"));
 
 	begin(2, 2);
 	typed_node("memory@80000000");
@@ -394,7 +396,9 @@ static void a_node_number_out_of_reach_is_named_and_ignored(void **state)
 
 static void more_ranges_than_static_storage_are_collected_in_full(void **state)
 {
-	enum { N = 5000 };
+	enum {
+		N = 5000
+	};
 	static struct dt_range storage[N];
 	static uint64_t cells[2 * N];
 	(void)state;

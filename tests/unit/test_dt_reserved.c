@@ -169,7 +169,8 @@ static void cells_other_than_the_roots_are_read_as_written(void **state)
 	dtb_end();
 	finish();
 	holds(0, 0x90000000, 0x1000);
-	assert_true(warned_of("/reserved-memory: #address-cells 1 and #size-cells 1 differ from the root's 2 and 2"));
+	assert_true(warned_of(
+		"/reserved-memory: #address-cells 1 and #size-cells 1 differ from the root's 2 and 2"));
 }
 
 static void absent_cells_are_the_roots_and_absent_ranges_the_identity(void **state)
@@ -255,7 +256,8 @@ static void dynamic_nodes_follow_bound_ones_first_then_the_largest(void **state)
 	assert_int_equal(facts.reserved.count, 4);
 	holds(0, 0x98000000, M);
 	assert_true(entry(1)->size == 2 * M && entry(1)->base == PAGE_SIZE);
-	assert_int_equal(entry(1)->flags, DT_RANGE_DYNAMIC | DT_RANGE_ALLOC_RANGES | DT_RANGE_NOMAP);
+	assert_int_equal(entry(1)->flags,
+			 DT_RANGE_DYNAMIC | DT_RANGE_ALLOC_RANGES | DT_RANGE_NOMAP);
 	assert_true(entry(2)->size == 64 * M && entry(2)->base == 4 * M);
 	assert_true(entry(3)->size == M);
 	assert_int_equal(entry(1)->rule, RULE_NODE_DYNAMIC);
@@ -329,8 +331,10 @@ static void overlapping_nodes_are_named_and_stay_in_the_order_of_the_tree(void *
 	holds(1, 0x100200000, 2 * M);
 	holds(2, 0x100200000, 3 * M);
 	holds(3, 0x100400000, 2 * M);
-	assert_true(warned_of("/reserved-memory/b@100200000: reserved 0x100200000+0x300000 overlaps"));
-	assert_true(warned_of("/reserved-memory/c@100500000: reserved 0x100500000+0x200000 overlaps"));
+	assert_true(
+		warned_of("/reserved-memory/b@100200000: reserved 0x100200000+0x300000 overlaps"));
+	assert_true(
+		warned_of("/reserved-memory/c@100500000: reserved 0x100500000+0x200000 overlaps"));
 }
 
 static void the_reservation_block_may_repeat_what_nodes_say(void **state)
@@ -351,7 +355,9 @@ static void the_reservation_block_may_repeat_what_nodes_say(void **state)
 
 static void more_nodes_than_static_storage_are_collected_in_full(void **state)
 {
-	enum { N = 1000 };
+	enum {
+		N = 1000
+	};
 	static struct dt_range storage[N];
 	(void)state;
 	begin();

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define MEMORY   (&memblock.memory)
+#define MEMORY	 (&memblock.memory)
 #define RESERVED (&memblock.reserved)
 
 static void ranges_that_touch_are_one_and_the_total_is_exact(void **state)
@@ -85,7 +85,8 @@ static void a_range_past_the_last_address_is_cut_there(void **state)
 		assert_int_equal(start, base);
 	}
 	assert_int_equal(seen, 1);
-	for_each_mem_range_rev(i, &start, &end) {
+	for_each_mem_range_rev(i, &start, &end)
+	{
 		seen++;
 	}
 	assert_int_equal(seen, 2);
@@ -133,8 +134,12 @@ static void nodes_are_set_and_found_by_frame(void **state)
 static void trimming_rounds_runs_inwards_but_not_at_seams_of_owners(void **state)
 {
 	(void)state;
-	assert_int_equal(memblock_add_owned(0x1080, 0x1000, 0, 0, mem_owner(OWNER_NONE, RULE_NODE_REG, 8)), 0);
-	assert_int_equal(memblock_add_owned(0x2080, 0x1000, 0, 0, mem_owner(OWNER_NONE, RULE_NODE_REG, 16)), 0);
+	assert_int_equal(memblock_add_owned(0x1080, 0x1000, 0, 0,
+					    mem_owner(OWNER_NONE, RULE_NODE_REG, 8)),
+			 0);
+	assert_int_equal(memblock_add_owned(0x2080, 0x1000, 0, 0,
+					    mem_owner(OWNER_NONE, RULE_NODE_REG, 16)),
+			 0);
 	assert_int_equal(memblock_add_node(0x9100, 0x800, 0, 0), 0);
 	memblock_trim_memory(0x1000);
 	assert_int_equal(memblock_used(MEMORY), 2);
@@ -235,16 +240,20 @@ static void the_dump_has_the_form_known_from_linux(void **state)
 {
 	(void)state;
 	assert_int_equal(memblock_add_node(0x80200000, 0x3fe00000, 0, 0), 0);
-	assert_int_equal(memblock_reserve_owned(0xbfe00000, 0x14ef, 0, mem_owner(OWNER_DTB, RULE_A1, -1)), 0);
+	assert_int_equal(memblock_reserve_owned(0xbfe00000, 0x14ef, 0,
+						mem_owner(OWNER_DTB, RULE_A1, -1)),
+			 0);
 	memblock_dump_all();
 	assert_string_equal(ram_log, "");
 	memblock_debug = true;
 	memblock_dump_all();
-	fputs(ram_log, stderr);
-	assert_non_null(strstr(ram_log, "memory[0x0]\t[0x0000000080200000-0x00000000bfffffff], 0x000000003fe00000 "
-					"bytes on node 0 flags: 0x0\n"));
-	assert_non_null(strstr(ram_log, "reserved[0x0]\t[0x00000000bfe00000-0x00000000bfe014ee], 0x00000000000014ef "
-					"bytes flags: 0x0 owner: device tree blob\n"));
+	assert_non_null(strstr(
+		ram_log, "memory[0x0] [0x0000000080200000-0x00000000bfffffff], 0x000000003fe00000 "
+			 "bytes on node 0 flags: 0x0\n"));
+	assert_non_null(
+		strstr(ram_log,
+		       "reserved[0x0] [0x00000000bfe00000-0x00000000bfe014ee], 0x00000000000014ef "
+		       "bytes flags: 0x0 owner: device tree blob\n"));
 }
 
 static void each_call_is_logged_when_asked_for(void **state)
@@ -252,7 +261,8 @@ static void each_call_is_logged_when_asked_for(void **state)
 	(void)state;
 	memblock_debug = true;
 	assert_int_equal(memblock_reserve(0x80200000, 0xc00000), 0);
-	assert_non_null(strstr(ram_log, "memblock_reserve: [0x0000000080200000-0x0000000080dfffff] 0x"));
+	assert_non_null(
+		strstr(ram_log, "memblock_reserve: [0x0000000080200000-0x0000000080dfffff] 0x"));
 }
 
 int main(void)

@@ -25,7 +25,8 @@ static void before_the_linear_map_only_physical_allocations_work(void **state)
 	assert_int_equal(memblock_add(RAM_BASE, 0x10000), 0);
 	port_linear_ready = false;
 	assert_null(memblock_alloc(64, 64));
-	assert_null(memblock_alloc_owned(64, 64, 0, MEMBLOCK_ALLOC_ACCESSIBLE, NUMA_NO_NODE, owner_a));
+	assert_null(
+		memblock_alloc_owned(64, 64, 0, MEMBLOCK_ALLOC_ACCESSIBLE, NUMA_NO_NODE, owner_a));
 	assert_non_null(strstr(ram_log, "linear map is not on"));
 	assert_int_equal(memblock_reserved_size(), 0);
 	assert_int_equal(memblock_phys_alloc(64, 64), RAM_BASE + 0xffc0);
@@ -45,11 +46,14 @@ static void limits_and_alignment_are_kept_and_the_lower_limit_may_be_given_up(vo
 {
 	(void)state;
 	assert_int_equal(memblock_add(RAM_BASE, 0x100000), 0);
-	assert_int_equal(memblock_phys_alloc_range(0x1000, 0x1000, RAM_BASE, RAM_BASE + 0x8000), RAM_BASE + 0x7000);
-	assert_int_equal(memblock_phys_alloc_range(0x1000, 0x100000, RAM_BASE + 1, RAM_BASE + 0x80000), 0);
+	assert_int_equal(memblock_phys_alloc_range(0x1000, 0x1000, RAM_BASE, RAM_BASE + 0x8000),
+			 RAM_BASE + 0x7000);
+	assert_int_equal(
+		memblock_phys_alloc_range(0x1000, 0x100000, RAM_BASE + 1, RAM_BASE + 0x80000), 0);
 	memblock_set_current_limit(RAM_BASE + 0x20000);
 	assert_ptr_equal(memblock_alloc(16, 0x10000), ram_bytes + 0x10000);
-	assert_ptr_equal(memblock_alloc_from(0x1000, 0x1000, RAM_BASE + 0x40000), ram_bytes + 0x1f000);
+	assert_ptr_equal(memblock_alloc_from(0x1000, 0x1000, RAM_BASE + 0x40000),
+			 ram_bytes + 0x1f000);
 	assert_int_equal(memblock_phys_alloc_range(0x1000, 0x1000, RAM_BASE + 0x40000, 0), 0);
 	assert_int_equal(memblock_phys_alloc(0x1000, 3), 0);
 	assert_int_equal(memblock_phys_alloc(0, 16), 0);

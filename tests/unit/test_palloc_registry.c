@@ -14,7 +14,8 @@
 
 static struct palloc_ops copy;
 
-static void expect_fault(const struct palloc_ops *const *table, const char *backend, const char *field)
+static void expect_fault(const struct palloc_ops *const *table, const char *backend,
+			 const char *field)
 {
 	struct palloc_fault fault = { 0 };
 	assert_int_equal(palloc_registry_validate(table, &fault), -EINVAL);

@@ -59,7 +59,8 @@ static void numbers_that_do_not_fit_are_refused_and_leave_the_result_alone(void 
 
 static void text_that_is_no_number_is_refused(void **state)
 {
-	static const char *const wrong[] = { "", "K", "x", "0x", "0xg", "-1", "+1", " 1", "1 ", "1KK", "12q" };
+	static const char *const wrong[] = { "",   "K",	 "x",  "0x",  "0xg", "-1",
+					     "+1", " 1", "1 ", "1KK", "12q" };
 	(void)state;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		uint64_t v = 7;

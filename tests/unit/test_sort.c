@@ -113,7 +113,8 @@ static uint64_t any(size_t i)
 
 static void every_order_of_input_is_sorted_within_the_bound(void **state)
 {
-	static uint64_t (*const keys[])(size_t) = { ascending, descending, equal, organ_pipe, few_values, any };
+	static uint64_t (*const keys[])(size_t) = { ascending,	descending, equal,
+						    organ_pipe, few_values, any };
 	(void)state;
 	for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++) {
 		for (size_t n = 0; n < 70; n++) {

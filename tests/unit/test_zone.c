@@ -119,7 +119,9 @@ static void a_movable_start_cuts_the_zone_above_it(void **state)
 	uint64_t edge = ALIGN_UP(0x82001, MAX_ORDER_NR_PAGES);
 	assert_int_equal(low_zone(0)->span.end.n, edge);
 	assert_int_equal(node_by_id(0)->zones[ZONE_MOVABLE].span.start.n, edge);
-	assert_int_equal(low_zone(0)->present_pages + node_by_id(0)->zones[ZONE_MOVABLE].present_pages, 0x4000);
+	assert_int_equal(low_zone(0)->present_pages +
+				 node_by_id(0)->zones[ZONE_MOVABLE].present_pages,
+			 0x4000);
 	assert_int_equal(node_by_id(0)->zonelist[0]->type, ZONE_MOVABLE);
 }
 
@@ -201,7 +203,8 @@ static void interleaved_nodes_are_told_apart(void **state)
 
 static void memory_of_a_node_beyond_the_limit_is_node_0s(void **state)
 {
-	const struct sim_ram ram[] = { { 0x80000000, 16 * SZ_1M, NUMA_NO_NODE }, { 0x82000000, SZ_1M, MAX_NUMNODES } };
+	const struct sim_ram ram[] = { { 0x80000000, 16 * SZ_1M, NUMA_NO_NODE },
+				       { 0x82000000, SZ_1M, MAX_NUMNODES } };
 	(void)state;
 	sim_start(ram, ARRAY_SIZE(ram));
 	assert_int_equal(zone_init(), 0);
@@ -235,7 +238,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(one_range_below_4_gib_is_dma32, stop),
 		cmocka_unit_test_teardown(ram_across_4_gib_is_two_zones, stop),
-		cmocka_unit_test_teardown(partial_frames_round_inward_and_touching_regions_join_first, stop),
+		cmocka_unit_test_teardown(
+			partial_frames_round_inward_and_touching_regions_join_first, stop),
 		cmocka_unit_test_teardown(no_map_memory_is_not_present, stop),
 		cmocka_unit_test_teardown(hundreds_of_ranges_are_counted_with_their_holes, stop),
 		cmocka_unit_test_teardown(a_movable_start_cuts_the_zone_above_it, stop),

@@ -79,11 +79,11 @@ struct boot_memory {
 };
 
 /** Why a range of RAM is, or is not, memblock memory. X(id, words for the ledger) */
-#define BOOT_RAM_FATES(X)                                                                          \
-	X(BOOT_RAM_MEMORY, "memory")                                                               \
-	X(BOOT_RAM_ROUNDED, "rounded off")                                                         \
-	X(BOOT_RAM_CUT_MEM, "cut by mem=")                                                         \
-	X(BOOT_RAM_CUT_USABLE, "outside linux,usable-memory-range")                                \
+#define BOOT_RAM_FATES(X)                                           \
+	X(BOOT_RAM_MEMORY, "memory")                                \
+	X(BOOT_RAM_ROUNDED, "rounded off")                          \
+	X(BOOT_RAM_CUT_MEM, "cut by mem=")                          \
+	X(BOOT_RAM_CUT_USABLE, "outside linux,usable-memory-range") \
 	X(BOOT_RAM_CUT_WINDOW, "beyond the address window")
 
 enum boot_ram_fate {
@@ -130,7 +130,8 @@ void boot_memory_relocate(struct boot_memory *bm);
  * Take memory outside of [base, base + size) out of memblock: the paging mode does not reach it.
  * Return: 0 | negative errno of memblock_remove()
  */
-FPG_MUST_CHECK int boot_memory_limit_window(struct boot_memory *bm, phys_addr_t base, phys_addr_t size);
+FPG_MUST_CHECK int boot_memory_limit_window(struct boot_memory *bm, phys_addr_t base,
+					    phys_addr_t size);
 
 /**
  * End the reservations of CMA nodes: for a build without CMA, where nobody could ever use that memory. Areas that another
@@ -147,7 +148,8 @@ struct boot_ram_walk {
 };
 
 /** The next row, by the rules of boot_memory_for_each_raw(). Return: false when there is none. */
-bool boot_memory_next_raw(const struct boot_memory *bm, struct boot_ram_walk *walk, struct boot_ram_row *row);
+bool boot_memory_next_raw(const struct boot_memory *bm, struct boot_ram_walk *walk,
+			  struct boot_ram_row *row);
 
 /** Return false to stop. */
 typedef bool (*boot_ram_fn)(void *ctx, const struct boot_ram_row *row);

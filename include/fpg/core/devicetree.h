@@ -198,8 +198,9 @@ FPG_MUST_CHECK int dt_collect(struct dt_facts *facts, const void *blob);
  * @memory, @reserved  storage for the `found` of each list, or NULL to leave that list as it is
  * Return:  0 | -ENOSPC (cannot happen with that much room)
  */
-FPG_MUST_CHECK int dt_collect_into(struct dt_facts *facts, struct dt_range *memory, uint32_t memory_capacity,
-				   struct dt_range *reserved, uint32_t reserved_capacity);
+FPG_MUST_CHECK int dt_collect_into(struct dt_facts *facts, struct dt_range *memory,
+				   uint32_t memory_capacity, struct dt_range *reserved,
+				   uint32_t reserved_capacity);
 
 /**
  * Sort the memory list and cut overlaps out of it, in place: afterwards it is ascending and disjoint, its sum is the
@@ -221,8 +222,8 @@ uint32_t dt_reserved_sort(struct dt_facts *facts);
  * Entry @index of a dynamic node's alloc-ranges. Return: 0 | -ENOENT (no more entries) | -ERANGE (not an address
  * range; go on with the next)
  */
-FPG_MUST_CHECK int dt_alloc_range(const struct dt_facts *facts, const struct dt_range *dynamic, uint32_t index,
-				  struct phys_range *out);
+FPG_MUST_CHECK int dt_alloc_range(const struct dt_facts *facts, const struct dt_range *dynamic,
+				  uint32_t index, struct phys_range *out);
 
 /* ---- looking for a free place while not everything is reserved yet ----------------------------------------- */
 

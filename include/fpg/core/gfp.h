@@ -6,15 +6,15 @@
 
 typedef uint32_t gfp_t;
 
-#define __GFP_DMA	  ((gfp_t)0x01)
-#define __GFP_DMA32	  ((gfp_t)0x02)
-#define __GFP_MOVABLE	  ((gfp_t)0x04)
-#define __GFP_RECLAIMABLE ((gfp_t)0x08)
-#define __GFP_HIGH	  ((gfp_t)0x10)
-#define __GFP_ZERO	  ((gfp_t)0x20)
-#define __GFP_NOWARN	  ((gfp_t)0x40)
-#define __GFP_NOFAIL	  ((gfp_t)0x80)
-#define __GFP_THISNODE	  ((gfp_t)0x100)
+#define __GFP_DMA	     ((gfp_t)0x01)
+#define __GFP_DMA32	     ((gfp_t)0x02)
+#define __GFP_MOVABLE	     ((gfp_t)0x04)
+#define __GFP_RECLAIMABLE    ((gfp_t)0x08)
+#define __GFP_HIGH	     ((gfp_t)0x10)
+#define __GFP_ZERO	     ((gfp_t)0x20)
+#define __GFP_NOWARN	     ((gfp_t)0x40)
+#define __GFP_NOFAIL	     ((gfp_t)0x80)
+#define __GFP_THISNODE	     ((gfp_t)0x100)
 #define __GFP_DIRECT_RECLAIM ((gfp_t)0x200)
 
 /** Every flag there is. */
@@ -28,12 +28,12 @@ typedef uint32_t gfp_t;
 #define GFP_USER_MOVABLE (GFP_KERNEL | __GFP_MOVABLE)
 
 /** X(id, name). The order is part of reports. */
-#define MIGRATE_TYPES(X)                                                                                              \
-	X(MIGRATE_UNMOVABLE, "Unmovable")                                                                             \
-	X(MIGRATE_MOVABLE, "Movable")                                                                                 \
-	X(MIGRATE_RECLAIMABLE, "Reclaimable")                                                                         \
-	X(MIGRATE_HIGHATOMIC, "HighAtomic")                                                                           \
-	X(MIGRATE_CMA, "CMA")                                                                                         \
+#define MIGRATE_TYPES(X)                      \
+	X(MIGRATE_UNMOVABLE, "Unmovable")     \
+	X(MIGRATE_MOVABLE, "Movable")         \
+	X(MIGRATE_RECLAIMABLE, "Reclaimable") \
+	X(MIGRATE_HIGHATOMIC, "HighAtomic")   \
+	X(MIGRATE_CMA, "CMA")                 \
 	X(MIGRATE_ISOLATE, "Isolate")
 
 enum migratetype {

@@ -37,12 +37,12 @@
 #endif
 
 /** Limits of a search. ACCESSIBLE: up to memblock.current_limit. */
-#define MEMBLOCK_LOW_LIMIT	    0
-#define MEMBLOCK_ALLOC_ANYWHERE	    PHYS_ADDR_MAX
-#define MEMBLOCK_ALLOC_ACCESSIBLE   0
-#define MEMBLOCK_ALLOC_NOLEAKTRACE  1
-#define MEMBLOCK_ARCH_LOW_LIMIT	    0xffffffffUL
-#define MEMBLOCK_DEFAULT_ALIGNMENT  64
+#define MEMBLOCK_LOW_LIMIT	   0
+#define MEMBLOCK_ALLOC_ANYWHERE	   PHYS_ADDR_MAX
+#define MEMBLOCK_ALLOC_ACCESSIBLE  0
+#define MEMBLOCK_ALLOC_NOLEAKTRACE 1
+#define MEMBLOCK_ARCH_LOW_LIMIT	   0xffffffffUL
+#define MEMBLOCK_DEFAULT_ALIGNMENT 64
 
 enum memblock_flags {
 	MEMBLOCK_NONE = 0x0,
@@ -108,12 +108,13 @@ static inline bool movable_node_is_enabled(void)
  * memblock_free_all()); nothing changed on error.
  */
 FPG_MUST_CHECK int memblock_add(phys_addr_t base, phys_addr_t size);
-FPG_MUST_CHECK int memblock_add_node(phys_addr_t base, phys_addr_t size, int nid, enum memblock_flags flags);
+FPG_MUST_CHECK int memblock_add_node(phys_addr_t base, phys_addr_t size, int nid,
+				     enum memblock_flags flags);
 FPG_MUST_CHECK int memblock_reserve(phys_addr_t base, phys_addr_t size);
 
 /** memblock_add_node() that also remembers whose tuple it was. An owner does not change what can be allocated. */
-FPG_MUST_CHECK int memblock_add_owned(phys_addr_t base, phys_addr_t size, int nid, enum memblock_flags flags,
-				      struct mem_owner owner);
+FPG_MUST_CHECK int memblock_add_owned(phys_addr_t base, phys_addr_t size, int nid,
+				      enum memblock_flags flags, struct mem_owner owner);
 
 /**
  * Reserve for a named owner. Bytes that somebody holds already stay theirs, and the call is kept as a claim over the
@@ -122,8 +123,8 @@ FPG_MUST_CHECK int memblock_add_owned(phys_addr_t base, phys_addr_t size, int ni
  *
  * Return: as memblock_reserve()
  */
-FPG_MUST_CHECK int memblock_reserve_owned(phys_addr_t base, phys_addr_t size, enum memblock_flags flags,
-					  struct mem_owner owner);
+FPG_MUST_CHECK int memblock_reserve_owned(phys_addr_t base, phys_addr_t size,
+					  enum memblock_flags flags, struct mem_owner owner);
 
 /** Take memory out, or end a reservation (with the claims on it). Return: as memblock_add(); absent bytes are fine. */
 FPG_MUST_CHECK int memblock_remove(phys_addr_t base, phys_addr_t size);
@@ -141,7 +142,8 @@ FPG_MUST_CHECK int memblock_clear_nomap(phys_addr_t base, phys_addr_t size);
 FPG_MUST_CHECK int memblock_reserved_mark_noinit(phys_addr_t base, phys_addr_t size);
 
 /** Set the node of all regions of @type in the range. Return: as memblock_add(). */
-FPG_MUST_CHECK int memblock_set_node(phys_addr_t base, phys_addr_t size, struct memblock_type *type, int nid);
+FPG_MUST_CHECK int memblock_set_node(phys_addr_t base, phys_addr_t size, struct memblock_type *type,
+				     int nid);
 
 /* ---- claims: who else wanted it ----------------------------------------------------------------------------- */
 
@@ -167,53 +169,61 @@ void memblock_claims_at(phys_addr_t addr, memblock_claim_fn fn, void *ctx);
  */
 
 /** Physical address, or 0 when nothing fits. */
-phys_addr_t memblock_phys_alloc_range(phys_addr_t size, phys_addr_t align, phys_addr_t start, phys_addr_t end);
+phys_addr_t memblock_phys_alloc_range(phys_addr_t size, phys_addr_t align, phys_addr_t start,
+				      phys_addr_t end);
 phys_addr_t memblock_phys_alloc_try_nid(phys_addr_t size, phys_addr_t align, int nid);
-phys_addr_t memblock_alloc_range_nid(phys_addr_t size, phys_addr_t align, phys_addr_t start, phys_addr_t end, int nid,
-				     bool exact_nid);
+phys_addr_t memblock_alloc_range_nid(phys_addr_t size, phys_addr_t align, phys_addr_t start,
+				     phys_addr_t end, int nid, bool exact_nid);
 static inline phys_addr_t memblock_phys_alloc(phys_addr_t size, phys_addr_t align)
 {
 	return memblock_phys_alloc_range(size, align, 0, MEMBLOCK_ALLOC_ACCESSIBLE);
 }
 
 /** For a named owner; @max as @end above. */
-phys_addr_t memblock_phys_alloc_owned(phys_addr_t size, phys_addr_t align, phys_addr_t min, phys_addr_t max, int nid,
-				      struct mem_owner owner);
-void *memblock_alloc_owned(phys_addr_t size, phys_addr_t align, phys_addr_t min, phys_addr_t max, int nid,
-			   struct mem_owner owner);
+phys_addr_t memblock_phys_alloc_owned(phys_addr_t size, phys_addr_t align, phys_addr_t min,
+				      phys_addr_t max, int nid, struct mem_owner owner);
+void *memblock_alloc_owned(phys_addr_t size, phys_addr_t align, phys_addr_t min, phys_addr_t max,
+			   int nid, struct mem_owner owner);
 
 /** A free place without taking it, or 0. */
-phys_addr_t memblock_find_in_range(phys_addr_t start, phys_addr_t end, phys_addr_t size, phys_addr_t align);
+phys_addr_t memblock_find_in_range(phys_addr_t start, phys_addr_t end, phys_addr_t size,
+				   phys_addr_t align);
 
-void *memblock_alloc_exact_nid_raw(phys_addr_t size, phys_addr_t align, phys_addr_t min_addr, phys_addr_t max_addr,
-				   int nid);
-void *memblock_alloc_try_nid_raw(phys_addr_t size, phys_addr_t align, phys_addr_t min_addr, phys_addr_t max_addr,
-				 int nid);
-void *memblock_alloc_try_nid(phys_addr_t size, phys_addr_t align, phys_addr_t min_addr, phys_addr_t max_addr, int nid);
+void *memblock_alloc_exact_nid_raw(phys_addr_t size, phys_addr_t align, phys_addr_t min_addr,
+				   phys_addr_t max_addr, int nid);
+void *memblock_alloc_try_nid_raw(phys_addr_t size, phys_addr_t align, phys_addr_t min_addr,
+				 phys_addr_t max_addr, int nid);
+void *memblock_alloc_try_nid(phys_addr_t size, phys_addr_t align, phys_addr_t min_addr,
+			     phys_addr_t max_addr, int nid);
 
 static inline void *memblock_alloc(phys_addr_t size, phys_addr_t align)
 {
-	return memblock_alloc_try_nid(size, align, MEMBLOCK_LOW_LIMIT, MEMBLOCK_ALLOC_ACCESSIBLE, NUMA_NO_NODE);
+	return memblock_alloc_try_nid(size, align, MEMBLOCK_LOW_LIMIT, MEMBLOCK_ALLOC_ACCESSIBLE,
+				      NUMA_NO_NODE);
 }
 
 static inline void *memblock_alloc_raw(phys_addr_t size, phys_addr_t align)
 {
-	return memblock_alloc_try_nid_raw(size, align, MEMBLOCK_LOW_LIMIT, MEMBLOCK_ALLOC_ACCESSIBLE, NUMA_NO_NODE);
+	return memblock_alloc_try_nid_raw(size, align, MEMBLOCK_LOW_LIMIT,
+					  MEMBLOCK_ALLOC_ACCESSIBLE, NUMA_NO_NODE);
 }
 
 static inline void *memblock_alloc_from(phys_addr_t size, phys_addr_t align, phys_addr_t min_addr)
 {
-	return memblock_alloc_try_nid(size, align, min_addr, MEMBLOCK_ALLOC_ACCESSIBLE, NUMA_NO_NODE);
+	return memblock_alloc_try_nid(size, align, min_addr, MEMBLOCK_ALLOC_ACCESSIBLE,
+				      NUMA_NO_NODE);
 }
 
 static inline void *memblock_alloc_low(phys_addr_t size, phys_addr_t align)
 {
-	return memblock_alloc_try_nid(size, align, MEMBLOCK_LOW_LIMIT, MEMBLOCK_ARCH_LOW_LIMIT, NUMA_NO_NODE);
+	return memblock_alloc_try_nid(size, align, MEMBLOCK_LOW_LIMIT, MEMBLOCK_ARCH_LOW_LIMIT,
+				      NUMA_NO_NODE);
 }
 
 static inline void *memblock_alloc_node(phys_addr_t size, phys_addr_t align, int nid)
 {
-	return memblock_alloc_try_nid(size, align, MEMBLOCK_LOW_LIMIT, MEMBLOCK_ALLOC_ACCESSIBLE, nid);
+	return memblock_alloc_try_nid(size, align, MEMBLOCK_LOW_LIMIT, MEMBLOCK_ALLOC_ACCESSIBLE,
+				      nid);
 }
 
 static inline void memblock_set_bottom_up(bool enable)
@@ -260,13 +270,15 @@ bool memblock_is_region_reserved(phys_addr_t base, phys_addr_t size);
 bool memblock_overlaps_region(const struct memblock_type *type, phys_addr_t base, phys_addr_t size);
 bool memblock_has_mirror(void);
 
-static inline bool memblock_addrs_overlap(phys_addr_t base1, phys_addr_t size1, phys_addr_t base2, phys_addr_t size2)
+static inline bool memblock_addrs_overlap(phys_addr_t base1, phys_addr_t size1, phys_addr_t base2,
+					  phys_addr_t size2)
 {
 	return base1 < base2 + size2 && base2 < base1 + size1;
 }
 
 /** The region of @type that holds @addr, or NULL. Valid until the next change. */
-const struct memblock_region *memblock_region_find(const struct memblock_type *type, phys_addr_t addr);
+const struct memblock_region *memblock_region_find(const struct memblock_type *type,
+						   phys_addr_t addr);
 /** Index of the lowest region of @type that ends above @addr; memblock_used(@type) when there is none. */
 unsigned long memblock_region_index(const struct memblock_type *type, phys_addr_t addr);
 
@@ -305,12 +317,13 @@ void memblock_allow_resize(void);
  * multiple of the page size) of page-aligned memory that nobody has reserved or is going to reserve, outside
  * [@exclude_base, +@exclude_size). Return of @find: 0, or a negative errno when there is no place. NULL ends it.
  */
-typedef int (*memblock_place_fn)(void *ctx, phys_addr_t bytes, phys_addr_t exclude_base, phys_addr_t exclude_size,
-				 phys_addr_t *out);
+typedef int (*memblock_place_fn)(void *ctx, phys_addr_t bytes, phys_addr_t exclude_base,
+				 phys_addr_t exclude_size, phys_addr_t *out);
 void memblock_set_array_place(memblock_place_fn find, void *ctx);
 
 /** How to reach a new array before the linear map is on. @map returns NULL when it cannot. NULLs end it. */
-void memblock_set_array_access(void *(*map)(phys_addr_t base, size_t bytes), void (*unmap)(void *va, size_t bytes));
+void memblock_set_array_access(void *(*map)(phys_addr_t base, size_t bytes),
+			       void (*unmap)(void *va, size_t bytes));
 
 /** The linear map is on: reach the arrays through it, and forget memblock_set_array_access(). */
 void memblock_relocate_arrays(void);

@@ -78,16 +78,16 @@ static inline unsigned long memblock_region_reserved_end_pfn(const struct memblo
 	return (end >> PAGE_SHIFT) + ((end & (PAGE_SIZE - 1)) != 0);
 }
 
-#define for_each_memblock_type(i, type, rgn)                                                        \
-	for ((i) = 0, (rgn) = &(type)->regions[0]; (i) < memblock_used(type);                       \
+#define for_each_memblock_type(i, type, rgn)                                  \
+	for ((i) = 0, (rgn) = &(type)->regions[0]; (i) < memblock_used(type); \
 	     (i)++, (rgn) = &(type)->regions[i])
 
-#define for_each_mem_region(region)                                                                 \
-	for ((region) = memblock.memory.regions;                                                    \
+#define for_each_mem_region(region)              \
+	for ((region) = memblock.memory.regions; \
 	     (region) < memblock.memory.regions + memblock_used(&memblock.memory); (region)++)
 
-#define for_each_reserved_mem_region(region)                                                        \
-	for ((region) = memblock.reserved.regions;                                                  \
+#define for_each_reserved_mem_region(region)       \
+	for ((region) = memblock.reserved.regions; \
 	     (region) < memblock.reserved.regions + memblock_used(&memblock.reserved); (region)++)
 
 /* ---- ranges: type_a without type_b -------------------------------------------------------------------------- */
@@ -101,49 +101,52 @@ static inline unsigned long memblock_region_reserved_end_pfn(const struct memblo
  *         only mirrored memory is given
  * Out pointers may be NULL.
  */
-void __next_mem_range(uint64_t *idx, int nid, enum memblock_flags flags, struct memblock_type *type_a,
-		      struct memblock_type *type_b, phys_addr_t *out_start, phys_addr_t *out_end, int *out_nid);
-void __next_mem_range_rev(uint64_t *idx, int nid, enum memblock_flags flags, struct memblock_type *type_a,
-			  struct memblock_type *type_b, phys_addr_t *out_start, phys_addr_t *out_end, int *out_nid);
+void __next_mem_range(uint64_t *idx, int nid, enum memblock_flags flags,
+		      struct memblock_type *type_a, struct memblock_type *type_b,
+		      phys_addr_t *out_start, phys_addr_t *out_end, int *out_nid);
+void __next_mem_range_rev(uint64_t *idx, int nid, enum memblock_flags flags,
+			  struct memblock_type *type_a, struct memblock_type *type_b,
+			  phys_addr_t *out_start, phys_addr_t *out_end, int *out_nid);
 
-#define __for_each_mem_range(i, type_a, type_b, nid, flags, p_start, p_end, p_nid)                  \
-	for (i = 0, __next_mem_range(&i, nid, flags, type_a, type_b, p_start, p_end, p_nid);        \
-	     i != UINT64_MAX;                                                                       \
+#define __for_each_mem_range(i, type_a, type_b, nid, flags, p_start, p_end, p_nid)           \
+	for (i = 0, __next_mem_range(&i, nid, flags, type_a, type_b, p_start, p_end, p_nid); \
+	     i != UINT64_MAX;                                                                \
 	     __next_mem_range(&i, nid, flags, type_a, type_b, p_start, p_end, p_nid))
 
-#define __for_each_mem_range_rev(i, type_a, type_b, nid, flags, p_start, p_end, p_nid)              \
-	for (i = UINT64_MAX,                                                                        \
-	    __next_mem_range_rev(&i, nid, flags, type_a, type_b, p_start, p_end, p_nid);            \
-	     i != UINT64_MAX;                                                                       \
+#define __for_each_mem_range_rev(i, type_a, type_b, nid, flags, p_start, p_end, p_nid)   \
+	for (i = UINT64_MAX,                                                             \
+	    __next_mem_range_rev(&i, nid, flags, type_a, type_b, p_start, p_end, p_nid); \
+	     i != UINT64_MAX;                                                            \
 	     __next_mem_range_rev(&i, nid, flags, type_a, type_b, p_start, p_end, p_nid))
 
 /** Memory, hotpluggable or driver managed too, but not no-map. @i is a uint64_t. */
-#define for_each_mem_range(i, p_start, p_end)                                                       \
-	__for_each_mem_range(i, &memblock.memory, NULL, NUMA_NO_NODE,                               \
+#define for_each_mem_range(i, p_start, p_end)                         \
+	__for_each_mem_range(i, &memblock.memory, NULL, NUMA_NO_NODE, \
 			     MEMBLOCK_HOTPLUG | MEMBLOCK_DRIVER_MANAGED, p_start, p_end, NULL)
 
-#define for_each_mem_range_rev(i, p_start, p_end)                                                   \
-	__for_each_mem_range_rev(i, &memblock.memory, NULL, NUMA_NO_NODE,                           \
+#define for_each_mem_range_rev(i, p_start, p_end)                         \
+	__for_each_mem_range_rev(i, &memblock.memory, NULL, NUMA_NO_NODE, \
 				 MEMBLOCK_HOTPLUG | MEMBLOCK_DRIVER_MANAGED, p_start, p_end, NULL)
 
-#define for_each_reserved_mem_range(i, p_start, p_end)                                              \
-	__for_each_mem_range(i, &memblock.reserved, NULL, NUMA_NO_NODE, MEMBLOCK_NONE, p_start,     \
+#define for_each_reserved_mem_range(i, p_start, p_end)                                          \
+	__for_each_mem_range(i, &memblock.reserved, NULL, NUMA_NO_NODE, MEMBLOCK_NONE, p_start, \
 			     p_end, NULL)
 
-#define for_each_free_mem_range(i, nid, flags, p_start, p_end, p_nid)                               \
-	__for_each_mem_range(i, &memblock.memory, &memblock.reserved, nid, flags, p_start, p_end,   \
+#define for_each_free_mem_range(i, nid, flags, p_start, p_end, p_nid)                             \
+	__for_each_mem_range(i, &memblock.memory, &memblock.reserved, nid, flags, p_start, p_end, \
 			     p_nid)
 
-#define for_each_free_mem_range_reverse(i, nid, flags, p_start, p_end, p_nid)                       \
-	__for_each_mem_range_rev(i, &memblock.memory, &memblock.reserved, nid, flags, p_start,      \
+#define for_each_free_mem_range_reverse(i, nid, flags, p_start, p_end, p_nid)                  \
+	__for_each_mem_range_rev(i, &memblock.memory, &memblock.reserved, nid, flags, p_start, \
 				 p_end, p_nid)
 
 /* ---- frames ------------------------------------------------------------------------------------------------- */
 
 /** One step over regions of memory that hold a whole frame. @idx is -1 before the first step and after the last. */
-void __next_mem_pfn_range(int *idx, int nid, unsigned long *out_start_pfn, unsigned long *out_end_pfn, int *out_nid);
+void __next_mem_pfn_range(int *idx, int nid, unsigned long *out_start_pfn,
+			  unsigned long *out_end_pfn, int *out_nid);
 
 /** @i is an int; @nid a node, or MAX_NUMNODES for all. No-map memory is included, as in Linux. */
-#define for_each_mem_pfn_range(i, nid, p_start, p_end, p_nid)                                       \
-	for (i = -1, __next_mem_pfn_range(&i, nid, p_start, p_end, p_nid); i >= 0;                  \
+#define for_each_mem_pfn_range(i, nid, p_start, p_end, p_nid)                      \
+	for (i = -1, __next_mem_pfn_range(&i, nid, p_start, p_end, p_nid); i >= 0; \
 	     __next_mem_pfn_range(&i, nid, p_start, p_end, p_nid))

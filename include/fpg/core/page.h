@@ -72,12 +72,12 @@ enum page_state {
 #define PAGE_CACHE_SHIFT 32
 #define PAGE_REF_SHIFT	 48
 
-#define PAGE_STATE_MASK	 (0xfULL << PAGE_STATE_SHIFT)
-#define PAGE_ORDER_MASK	 (0x1fULL << PAGE_ORDER_SHIFT)
-#define PAGE_TYPE_MASK	 (0x7ULL << PAGE_TYPE_SHIFT)
-#define PAGE_ZONE_MASK	 (0xfffULL << PAGE_ZONE_SHIFT)
-#define PAGE_CACHE_MASK	 (0xffffULL << PAGE_CACHE_SHIFT)
-#define PAGE_REF_MASK	 (0xffffULL << PAGE_REF_SHIFT)
+#define PAGE_STATE_MASK (0xfULL << PAGE_STATE_SHIFT)
+#define PAGE_ORDER_MASK (0x1fULL << PAGE_ORDER_SHIFT)
+#define PAGE_TYPE_MASK	(0x7ULL << PAGE_TYPE_SHIFT)
+#define PAGE_ZONE_MASK	(0xfffULL << PAGE_ZONE_SHIFT)
+#define PAGE_CACHE_MASK (0xffffULL << PAGE_CACHE_SHIFT)
+#define PAGE_REF_MASK	(0xffffULL << PAGE_REF_SHIFT)
 
 /** Zone ids are below this. */
 #define PAGE_ZONE_LIMIT 0x1000U
@@ -85,7 +85,8 @@ enum page_state {
 /** The frame's contents belong to the frame table itself. */
 #define PAGE_F_TABLE (1ULL << 12)
 
-static inline uint64_t page_word(enum page_state state, unsigned int order, unsigned int type, unsigned int zone)
+static inline uint64_t page_word(enum page_state state, unsigned int order, unsigned int type,
+				 unsigned int zone)
 {
 	return (uint64_t)state << PAGE_STATE_SHIFT | (uint64_t)order << PAGE_ORDER_SHIFT |
 	       (uint64_t)type << PAGE_TYPE_SHIFT | (uint64_t)zone << PAGE_ZONE_SHIFT;
@@ -168,8 +169,8 @@ struct vmemmap_ops {
 	 * @give  takes back pages of a failed call
 	 * Return: 0 | -ENOMEM (nothing changed)
 	 */
-	int (*populate)(struct pfn_range frames, phys_addr_t (*take)(void *ctx), void (*give)(void *ctx, phys_addr_t pa),
-			void *ctx);
+	int (*populate)(struct pfn_range frames, phys_addr_t (*take)(void *ctx),
+			void (*give)(void *ctx, phys_addr_t pa), void *ctx);
 	/** True when every record of @frames has memory of its own. */
 	bool (*populated)(struct pfn_range frames);
 };
@@ -178,7 +179,8 @@ struct vmemmap_ops {
 #define FRAME_TABLE_CHUNK_ORDER (PAGE_SHIFT - 4)
 #define FRAME_TABLE_CHUNK	(PAGE_SIZE / sizeof(struct page))
 
-static_assert(FRAME_TABLE_CHUNK == 1UL << FRAME_TABLE_CHUNK_ORDER, "chunks are a power of two of frames");
+static_assert(FRAME_TABLE_CHUNK == 1UL << FRAME_TABLE_CHUNK_ORDER,
+	      "chunks are a power of two of frames");
 
 void frame_table_register(const struct vmemmap_ops *ops, struct page *table, pfn_t first);
 

@@ -23,7 +23,7 @@ struct pageblock_map {
 	uint64_t *words;
 };
 
-#define PAGEBLOCK_BITS	   4U
+#define PAGEBLOCK_BITS	  4U
 #define PAGEBLOCKS_A_WORD (64U / PAGEBLOCK_BITS)
 
 /** Bytes of words[] for @span. */
@@ -36,7 +36,8 @@ static inline enum migratetype pageblock_type(const struct pageblock_map *map, p
 {
 	uint64_t i = (f.n - map->base.n) >> PAGEBLOCK_ORDER;
 	unsigned int shift = (unsigned int)(i % PAGEBLOCKS_A_WORD) * PAGEBLOCK_BITS;
-	return (enum migratetype)(((map->words[i / PAGEBLOCKS_A_WORD] >> shift) & 0xf) ^ MIGRATE_MOVABLE);
+	return (enum migratetype)(((map->words[i / PAGEBLOCKS_A_WORD] >> shift) & 0xf) ^
+				  MIGRATE_MOVABLE);
 }
 
 void pageblock_set_type(struct pageblock_map *map, pfn_t f, enum migratetype type);

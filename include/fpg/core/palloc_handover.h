@@ -20,10 +20,12 @@ uint32_t palloc_managed_runs(const struct palloc *pa);
  * Return:    0, @from is RETIRED and @to LIVE | -ENOMEM (records) | -EINVAL (spans differ, or @to refuses a run):
  *            @from serves on, @to is to be thrown away | -EUCLEAN: counts differ afterwards, which is a bug
  */
-FPG_MUST_CHECK int palloc_handover(struct palloc *from, struct palloc *to, palloc_populate_fn populate, void *ctx);
+FPG_MUST_CHECK int palloc_handover(struct palloc *from, struct palloc *to,
+				   palloc_populate_fn populate, void *ctx);
 
 /**
  * Populate the records that making @run free needs in a backend with PALLOC_CAP_RECORDS: the heads of the pieces at
  * both ends that are less than a largest-order block. Return: 0 | what @populate said
  */
-FPG_MUST_CHECK int palloc_populate_edges(struct pfn_range run, palloc_populate_fn populate, void *ctx);
+FPG_MUST_CHECK int palloc_populate_edges(struct pfn_range run, palloc_populate_fn populate,
+					 void *ctx);

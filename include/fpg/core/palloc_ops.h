@@ -83,9 +83,9 @@ struct palloc_req {
 };
 
 /** May dip into reserves (HIGHATOMIC). */
-#define PALLOC_REQ_HIGH (1u << 0)
+#define PALLOC_REQ_HIGH	     (1u << 0)
 /** Movable request that may be served from CMA pageblocks. */
-#define PALLOC_REQ_CMA (1u << 1)
+#define PALLOC_REQ_CMA	     (1u << 1)
 /** Records cannot be populated now: serve from populated memory, or fail with -ENOMEM. */
 #define PALLOC_REQ_POPULATED (1u << 2)
 

@@ -21,7 +21,8 @@ struct palloc_fault {
  * @fault  out, set only on failure: the first thing wrong
  * Return: 0 | -EINVAL
  */
-FPG_MUST_CHECK int palloc_registry_validate(const struct palloc_ops *const *table, struct palloc_fault *fault);
+FPG_MUST_CHECK int palloc_registry_validate(const struct palloc_ops *const *table,
+					    struct palloc_fault *fault);
 
 /** The backend called @name in palloc_table[], or NULL. @name may be NULL. */
 const struct palloc_ops *palloc_find(const char *name);

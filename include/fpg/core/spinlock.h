@@ -13,7 +13,10 @@ struct spinlock {
 	uint32_t locked;
 };
 
-#define SPINLOCK_INIT { 0 }
+#define SPINLOCK_INIT \
+	{             \
+		0     \
+	}
 
 /** Return: the interrupt state for spin_unlock_irqrestore(). */
 static inline FPG_MUST_CHECK unsigned long spin_lock_irqsave(struct spinlock *lock)

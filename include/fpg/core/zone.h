@@ -14,10 +14,10 @@
 #include "fpg/core/spinlock.h"
 
 /** X(id, name) */
-#define ZONE_TYPES(X)                                                                                                 \
-	X(ZONE_DMA, "DMA")                                                                                            \
-	X(ZONE_DMA32, "DMA32")                                                                                        \
-	X(ZONE_NORMAL, "Normal")                                                                                      \
+#define ZONE_TYPES(X)            \
+	X(ZONE_DMA, "DMA")       \
+	X(ZONE_DMA32, "DMA32")   \
+	X(ZONE_NORMAL, "Normal") \
 	X(ZONE_MOVABLE, "Movable")
 
 enum zone_type {

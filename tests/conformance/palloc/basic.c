@@ -8,8 +8,12 @@
 static bool metadata_is_at_most_a_bit_a_frame(struct model *m)
 {
 	uint64_t frames = 1ULL << 28; /* 1 TiB */
-	struct palloc_geometry small = { .span = { pfn(0x80000), pfn(0x80001) }, .harts = 1, .max_runs = 1 };
-	struct palloc_geometry large = { .span = { pfn(0x80000), pfn(0x80000 + frames) }, .harts = 1, .max_runs = 1 };
+	struct palloc_geometry small = { .span = { pfn(0x80000), pfn(0x80001) },
+					 .harts = 1,
+					 .max_runs = 1 };
+	struct palloc_geometry large = { .span = { pfn(0x80000), pfn(0x80000 + frames) },
+					 .harts = 1,
+					 .max_runs = 1 };
 	size_t constant = m->ops->meta_bytes(&small);
 	MODEL_EXPECT(m, m->ops->meta_bytes(&large) <= constant + frames / 8, constant);
 	large.max_runs = 1000;
@@ -41,11 +45,13 @@ static bool single_frames_can_be_added(struct model *m)
 {
 	uint64_t start = m->env->span.start.n;
 	for (uint64_t i = 0; i < 24; i += 2) {
-		MODEL_EXPECT(m, model_add(m, start + i, start + i + 1, PALLOC_RUN_FREE) == 0, start + i);
+		MODEL_EXPECT(m, model_add(m, start + i, start + i + 1, PALLOC_RUN_FREE) == 0,
+			     start + i);
 	}
 	MODEL_EXPECT(m, model_verify(m), 0);
 	for (uint64_t i = 1; i < 24; i += 2) {
-		MODEL_EXPECT(m, model_add(m, start + i, start + i + 1, PALLOC_RUN_FREE) == 0, start + i);
+		MODEL_EXPECT(m, model_add(m, start + i, start + i + 1, PALLOC_RUN_FREE) == 0,
+			     start + i);
 	}
 	return model_verify(m);
 }
@@ -87,7 +93,10 @@ static bool every_frame_can_be_had_once(struct model *m)
 	for (uint64_t step = 0; step < 7; step++) {
 		for (uint64_t n = m->env->span.start.n + step; n < m->env->span.end.n; n += 7) {
 			if (*model_state(m, n) == MODEL_USED) {
-				MODEL_EXPECT(m, model_free(m, (struct pfn_range){ pfn(n), pfn(n + 1) }) == 0, n);
+				MODEL_EXPECT(m,
+					     model_free(m, (struct pfn_range){ pfn(n),
+									       pfn(n + 1) }) == 0,
+					     n);
 			}
 		}
 	}
@@ -160,11 +169,17 @@ static bool double_and_foreign_frees_are_refused(struct model *m)
 	MODEL_EXPECT(m, model_free_block(m, 0), 0);
 	uint64_t before = model_digest(m);
 	MODEL_EXPECT(m, model_free(m, block) == -EINVAL, block.start.n);
-	MODEL_EXPECT(m, model_free(m, (struct pfn_range){ pfn(start + 40), pfn(start + 41) }) == -EINVAL, start);
-	MODEL_EXPECT(m, model_free(m, (struct pfn_range){ pfn(end - 1), pfn(end) }) == -EINVAL, end);
-	MODEL_EXPECT(m, model_free(m, (struct pfn_range){ pfn(end), pfn(end + 1) }) == -EINVAL, end);
-	MODEL_EXPECT(m, model_free(m, (struct pfn_range){ pfn(start - 1), pfn(start) }) == -EINVAL, start);
-	MODEL_EXPECT(m, model_free(m, (struct pfn_range){ pfn(start), pfn(start) }) == -EINVAL, start);
+	MODEL_EXPECT(
+		m, model_free(m, (struct pfn_range){ pfn(start + 40), pfn(start + 41) }) == -EINVAL,
+		start);
+	MODEL_EXPECT(m, model_free(m, (struct pfn_range){ pfn(end - 1), pfn(end) }) == -EINVAL,
+		     end);
+	MODEL_EXPECT(m, model_free(m, (struct pfn_range){ pfn(end), pfn(end + 1) }) == -EINVAL,
+		     end);
+	MODEL_EXPECT(m, model_free(m, (struct pfn_range){ pfn(start - 1), pfn(start) }) == -EINVAL,
+		     start);
+	MODEL_EXPECT(m, model_free(m, (struct pfn_range){ pfn(start), pfn(start) }) == -EINVAL,
+		     start);
 	MODEL_EXPECT(m, model_digest(m) == before, 0);
 	return model_verify(m);
 }
@@ -177,7 +192,10 @@ static bool adopted_blocks_can_be_freed(struct model *m)
 	MODEL_EXPECT(m, model_add(m, start + 3000, start + 3500, PALLOC_RUN_FREE) == 0, start);
 	MODEL_EXPECT(m, model_verify(m), 0);
 	if (model_can(m, PALLOC_CAP_FREE | PALLOC_CAP_SUBFREE)) {
-		MODEL_EXPECT(m, model_free(m, (struct pfn_range){ pfn(start + 100), pfn(start + 3000) }) == 0, start);
+		MODEL_EXPECT(m,
+			     model_free(m, (struct pfn_range){ pfn(start + 100),
+							       pfn(start + 3000) }) == 0,
+			     start);
 	}
 	return model_verify(m);
 }
@@ -233,7 +251,8 @@ const struct property conformance_basic[] = {
 	{ "blocks_of_every_order_are_aligned", 0, blocks_of_every_order_are_aligned },
 	{ "malformed_requests_are_refused", 0, malformed_requests_are_refused },
 	{ "a_failed_allocation_changes_nothing", 0, a_failed_allocation_changes_nothing },
-	{ "double_and_foreign_frees_are_refused", PALLOC_CAP_FREE, double_and_foreign_frees_are_refused },
+	{ "double_and_foreign_frees_are_refused", PALLOC_CAP_FREE,
+	  double_and_foreign_frees_are_refused },
 	{ "adopted_blocks_can_be_freed", 0, adopted_blocks_can_be_freed },
 	{ "without_records_populated_memory_serves", 0, without_records_populated_memory_serves },
 	{ "random_operations_agree_with_the_model", 0, random_operations_agree_with_the_model },

@@ -4,8 +4,8 @@
 
 #include "fpg/core/palloc_registry.h"
 
-static void report(struct conformance_result *result, struct conformance_env *env, const struct model *m,
-		   const char *who, const char *what, bool holds)
+static void report(struct conformance_result *result, struct conformance_env *env,
+		   const struct model *m, const char *who, const char *what, bool holds)
 {
 	if (holds && m->wrong == NULL) {
 		result->passed++;
@@ -15,12 +15,14 @@ static void report(struct conformance_result *result, struct conformance_env *en
 	result->failed++;
 	out_printf(env->out, "not ok - %s: %s\n", who, what);
 	out_printf(env->out, "# %s (0x%llx), after %llu operations, seed 0x%llx\n",
-		   m->wrong != NULL ? m->wrong : "it does not hold", (unsigned long long)m->wrong_pfn,
-		   (unsigned long long)m->operations, (unsigned long long)env->seed);
+		   m->wrong != NULL ? m->wrong : "it does not hold",
+		   (unsigned long long)m->wrong_pfn, (unsigned long long)m->operations,
+		   (unsigned long long)env->seed);
 }
 
-static void run_table(struct conformance_result *result, struct conformance_env *env, struct model *m,
-		      const struct palloc_ops *ops, const struct property *properties)
+static void run_table(struct conformance_result *result, struct conformance_env *env,
+		      struct model *m, const struct palloc_ops *ops,
+		      const struct property *properties)
 {
 	for (const struct property *p = properties; p->name != NULL; p++) {
 		if ((ops->caps & p->caps) != p->caps) {
@@ -33,7 +35,8 @@ static void run_table(struct conformance_result *result, struct conformance_env 
 	}
 }
 
-struct conformance_result conformance_run_one(const struct palloc_ops *ops, struct conformance_env *env)
+struct conformance_result conformance_run_one(const struct palloc_ops *ops,
+					      struct conformance_env *env)
 {
 	struct conformance_result result = { 0 };
 	struct model m = { 0 };
@@ -41,7 +44,8 @@ struct conformance_result conformance_run_one(const struct palloc_ops *ops, stru
 	struct palloc_fault fault = { 0 };
 	bool valid = palloc_registry_validate(table, &fault) == 0;
 	m.wrong = fault.field;
-	report(&result, env, &m, ops->name != NULL ? ops->name : "?", "capabilities_match_functions", valid);
+	report(&result, env, &m, ops->name != NULL ? ops->name : "?",
+	       "capabilities_match_functions", valid);
 	if (valid) {
 		run_table(&result, env, &m, ops, conformance_basic);
 		run_table(&result, env, &m, ops, conformance_ranges);
@@ -56,7 +60,8 @@ static void add_up(struct conformance_result *sum, struct conformance_result par
 	sum->operations += part.operations;
 }
 
-struct conformance_result conformance_run(const struct palloc_ops *const *table, struct conformance_env *env)
+struct conformance_result conformance_run(const struct palloc_ops *const *table,
+					  struct conformance_env *env)
 {
 	struct conformance_result result = { 0 };
 	for (size_t i = 0; table[i] != NULL; i++) {
@@ -73,7 +78,8 @@ struct conformance_result conformance_run(const struct palloc_ops *const *table,
 	return result;
 }
 
-bool conformance_run_bytes(const struct palloc_ops *ops, struct conformance_env *env, const uint8_t *data, size_t bytes)
+bool conformance_run_bytes(const struct palloc_ops *ops, struct conformance_env *env,
+			   const uint8_t *data, size_t bytes)
 {
 	struct model m = { 0 };
 	if (!model_start(&m, ops, env, 0) || !model_add_memory(&m)) {

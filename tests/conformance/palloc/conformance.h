@@ -53,10 +53,13 @@ struct conformance_result {
 };
 
 /** Run every property on every backend of @table (NULL-terminated), and every ordered pair's hand-over. */
-struct conformance_result conformance_run(const struct palloc_ops *const *table, struct conformance_env *env);
+struct conformance_result conformance_run(const struct palloc_ops *const *table,
+					  struct conformance_env *env);
 
 /** The same for one backend's properties alone: no hand-over. */
-struct conformance_result conformance_run_one(const struct palloc_ops *ops, struct conformance_env *env);
+struct conformance_result conformance_run_one(const struct palloc_ops *ops,
+					      struct conformance_env *env);
 
 /** Which sequence of operations bytes mean, for a fuzzer. Return: false when a property was violated. */
-bool conformance_run_bytes(const struct palloc_ops *ops, struct conformance_env *env, const uint8_t *data, size_t bytes);
+bool conformance_run_bytes(const struct palloc_ops *ops, struct conformance_env *env,
+			   const uint8_t *data, size_t bytes);

@@ -32,8 +32,8 @@ static bool move(struct model *m, const struct palloc_ops *to)
 	return model_verify(m);
 }
 
-bool handover_conserves(struct conformance_env *env, const struct palloc_ops *from, const struct palloc_ops *to,
-			struct model *m)
+bool handover_conserves(struct conformance_env *env, const struct palloc_ops *from,
+			const struct palloc_ops *to, struct model *m)
 {
 	if (!model_start(m, from, env, 0) || !model_add_memory(m)) {
 		return false;

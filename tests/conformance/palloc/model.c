@@ -37,7 +37,9 @@ uint64_t model_random_below(struct model *m, uint64_t below)
 
 struct palloc_req model_req(unsigned int order, enum migratetype type)
 {
-	return (struct palloc_req){ .pages = 1U << order, .align_order = (uint8_t)order, .type = (uint8_t)type };
+	return (struct palloc_req){ .pages = 1U << order,
+				    .align_order = (uint8_t)order,
+				    .type = (uint8_t)type };
 }
 
 /* ---- instances ---------------------------------------------------------------------------------------------- */
@@ -47,8 +49,8 @@ static char *meta_of(const struct model *m, unsigned int area)
 	return (char *)m->env->meta[area] + GUARD_BYTES;
 }
 
-bool model_instance(struct model *m, struct palloc *pa, const struct palloc_ops *ops, unsigned int area,
-		    uint32_t runs)
+bool model_instance(struct model *m, struct palloc *pa, const struct palloc_ops *ops,
+		    unsigned int area, uint32_t runs)
 {
 	struct conformance_env *env = m->env;
 	struct palloc_geometry geometry = { .span = env->span, .harts = 1, .max_runs = runs };
@@ -71,7 +73,8 @@ bool model_instance(struct model *m, struct palloc *pa, const struct palloc_ops 
 	return true;
 }
 
-bool model_start(struct model *m, const struct palloc_ops *ops, struct conformance_env *env, unsigned int area)
+bool model_start(struct model *m, const struct palloc_ops *ops, struct conformance_env *env,
+		 unsigned int area)
 {
 	uint64_t random = m->random;
 	uint64_t operations = m->operations;
@@ -103,7 +106,8 @@ bool model_guards(struct model *m)
 
 static bool in_span(const struct model *m, struct pfn_range r)
 {
-	return r.start.n >= m->env->span.start.n && r.end.n <= m->env->span.end.n && r.start.n < r.end.n;
+	return r.start.n >= m->env->span.start.n && r.end.n <= m->env->span.end.n &&
+	       r.start.n < r.end.n;
 }
 
 /** The first frame of the range that is not in @state, or its end. */
@@ -136,7 +140,9 @@ static int satisfy(struct model *m)
 
 int model_add(struct model *m, uint64_t start, uint64_t end, enum palloc_run_state state)
 {
-	struct palloc_run run = { .range = { pfn(start), pfn(end) }, .state = state, .type = MIGRATE_MOVABLE };
+	struct palloc_run run = { .range = { pfn(start), pfn(end) },
+				  .state = state,
+				  .type = MIGRATE_MOVABLE };
 	int err = m->ops->add(&m->pa, &run);
 	while (err == -EAGAIN) {
 		err = satisfy(m);
@@ -222,7 +228,8 @@ int model_alloc(struct model *m, const struct palloc_req *req, struct pfn_range 
 		(void)model_fail(m, "a frame that was not free", first_not(m, range, MODEL_FREE));
 	} else if (block.type >= MIGRATE_TYPE_COUNT || !types_allow(m, req, range)) {
 		(void)model_fail(m, "a block from a pageblock of a forbidden type", block.start.n);
-	} else if (model_can(m, PALLOC_CAP_CLASS) && pageblock_type(&m->map, block.start) != block.type) {
+	} else if (model_can(m, PALLOC_CAP_CLASS) &&
+		   pageblock_type(&m->map, block.start) != block.type) {
 		(void)model_fail(m, "the block's type is not its pageblock's", block.start.n);
 	}
 	if (m->wrong != NULL) {
@@ -270,7 +277,8 @@ int model_claim(struct model *m, struct pfn_range range, pfn_t *blocker)
 	if (err == 0 && (!inside || busy != range.end.n)) {
 		(void)model_fail(m, "it let frames be claimed that were not free", busy);
 	} else if (err == -EBUSY && (!inside || first.n != busy)) {
-		(void)model_fail(m, "-EBUSY names another frame than the first one in the way", busy);
+		(void)model_fail(m, "-EBUSY names another frame than the first one in the way",
+				 busy);
 	} else if (err == 0) {
 		paint(m, range, MODEL_USED);
 		m->free_pages -= pfn_range_pages(range);

@@ -4,7 +4,11 @@
 
 #include "conformance.h"
 
-enum model_state { MODEL_HOLE, MODEL_FREE, MODEL_USED };
+enum model_state {
+	MODEL_HOLE,
+	MODEL_FREE,
+	MODEL_USED
+};
 
 struct model {
 	struct conformance_env *env;
@@ -27,19 +31,20 @@ struct model {
 /** Note the first thing that is wrong. Return: false. */
 bool model_fail(struct model *m, const char *what, uint64_t frame);
 
-#define MODEL_EXPECT(m, cond, frame)                                                                                  \
-	do {                                                                                                          \
-		if (!(cond)) {                                                                                        \
-			return model_fail((m), "expected " #cond, (frame));                                           \
-		}                                                                                                     \
+#define MODEL_EXPECT(m, cond, frame)                                        \
+	do {                                                                \
+		if (!(cond)) {                                              \
+			return model_fail((m), "expected " #cond, (frame)); \
+		}                                                           \
 	} while (0)
 
 /** A fresh instance over the span, nothing added. The frame table and the model are empty. */
-bool model_start(struct model *m, const struct palloc_ops *ops, struct conformance_env *env, unsigned int area);
+bool model_start(struct model *m, const struct palloc_ops *ops, struct conformance_env *env,
+		 unsigned int area);
 
 /** Another instance, with room for @runs, over the same frames and pageblocks in the other area; the model's frames are kept. */
-bool model_instance(struct model *m, struct palloc *pa, const struct palloc_ops *ops, unsigned int area,
-		    uint32_t runs);
+bool model_instance(struct model *m, struct palloc *pa, const struct palloc_ops *ops,
+		    unsigned int area, uint32_t runs);
 
 /** The bytes around the metadata are untouched. */
 bool model_guards(struct model *m);
@@ -106,5 +111,5 @@ bool model_random_run(struct model *m, uint64_t steps);
 bool model_step(struct model *m, uint64_t a, uint64_t b, uint64_t c);
 
 /** Hand over from one backend to another with blocks in use, and back. */
-bool handover_conserves(struct conformance_env *env, const struct palloc_ops *from, const struct palloc_ops *to,
-			struct model *m);
+bool handover_conserves(struct conformance_env *env, const struct palloc_ops *from,
+			const struct palloc_ops *to, struct model *m);

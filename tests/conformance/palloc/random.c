@@ -17,7 +17,8 @@ static bool step_alloc(struct model *m, uint64_t b, uint64_t c)
 	req.flags = (uint32_t)(c / 3 % 4);
 	if (model_can(m, PALLOC_CAP_RUN) && b % 3 == 0) {
 		req.pages = 1 + (uint32_t)(b / 48 % ((1U << order) * 2));
-		req.pages = req.pages < 1U << m->ops->max_order ? req.pages : 1U << m->ops->max_order;
+		req.pages = req.pages < 1U << m->ops->max_order ? req.pages :
+								  1U << m->ops->max_order;
 		req.align_order = (uint8_t)(c / 12 % 6);
 	}
 	int err = model_alloc(m, &req, NULL);
@@ -60,7 +61,8 @@ static struct pfn_range some_range(const struct model *m, uint64_t b, uint64_t c
 	uint64_t from = b % span;
 	uint64_t most = span - from < 700 ? span - from : 700;
 	uint64_t pages = 1 + (c % 4 == 0 ? c / 4 % most : c / 4 % 8 % most);
-	return (struct pfn_range){ pfn(m->env->span.start.n + from), pfn(m->env->span.start.n + from + pages) };
+	return (struct pfn_range){ pfn(m->env->span.start.n + from),
+				   pfn(m->env->span.start.n + from + pages) };
 }
 
 static bool step_claim(struct model *m, uint64_t b, uint64_t c)
@@ -84,8 +86,9 @@ static bool step_wrong_free(struct model *m, uint64_t b, uint64_t c)
 
 static bool step_retag(struct model *m, uint64_t b, uint64_t c)
 {
-	static const uint8_t types[] = { MIGRATE_MOVABLE,     MIGRATE_MOVABLE, MIGRATE_MOVABLE,	 MIGRATE_UNMOVABLE,
-					 MIGRATE_RECLAIMABLE, MIGRATE_CMA,     MIGRATE_ISOLATE, MIGRATE_HIGHATOMIC };
+	static const uint8_t types[] = { MIGRATE_MOVABLE,   MIGRATE_MOVABLE,	 MIGRATE_MOVABLE,
+					 MIGRATE_UNMOVABLE, MIGRATE_RECLAIMABLE, MIGRATE_CMA,
+					 MIGRATE_ISOLATE,   MIGRATE_HIGHATOMIC };
 	uint64_t first = ALIGN_UP(m->env->span.start.n, PAGEBLOCK_NR_PAGES);
 	uint64_t blocks = (m->env->span.end.n - first) / PAGEBLOCK_NR_PAGES;
 	uint64_t from = b % blocks;
@@ -104,7 +107,8 @@ static bool step_shrink_or_add(struct model *m, uint64_t b, uint64_t c)
 	struct pfn_range range = some_range(m, b, c);
 	if (*model_state(m, range.start.n) != MODEL_HOLE) {
 		int err = model_shrink(m, range);
-		MODEL_EXPECT(m, m->wrong == NULL && (err == 0 || err == -EBUSY || err == -ENOMEM), (uint64_t)-err);
+		MODEL_EXPECT(m, m->wrong == NULL && (err == 0 || err == -EBUSY || err == -ENOMEM),
+			     (uint64_t)-err);
 		return true;
 	}
 	uint64_t end = range.start.n;
@@ -120,12 +124,15 @@ bool model_step(struct model *m, uint64_t a, uint64_t b, uint64_t c)
 {
 	unsigned int kind = (unsigned int)(a % 100);
 	/* Three modes that change every few thousand steps fill memory, keep it level and empty it. */
-	unsigned int fill = m->operations / 3000 % 3 == 0 ? 62 : m->operations / 3000 % 3 == 1 ? 44 : 30;
+	unsigned int fill = m->operations / 3000 % 3 == 0 ? 62 :
+			    m->operations / 3000 % 3 == 1 ? 44 :
+							    30;
 	if (kind < fill || (m->block_count == 0 && kind < 86)) {
 		return step_alloc(m, b, c);
 	}
 	if (kind < 80) {
-		return !model_can(m, PALLOC_CAP_FREE) || model_free_block(m, (uint32_t)(b % m->block_count));
+		return !model_can(m, PALLOC_CAP_FREE) ||
+		       model_free_block(m, (uint32_t)(b % m->block_count));
 	}
 	if (kind < 86) {
 		return !model_can(m, PALLOC_CAP_SUBFREE) || step_free_part(m, b, c);

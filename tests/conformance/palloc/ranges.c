@@ -34,9 +34,11 @@ static bool a_claim_is_all_or_nothing_and_names_what_is_in_the_way(struct model 
 	MODEL_EXPECT(m, model_add_memory(m), 0);
 	MODEL_EXPECT(m, model_claim(m, frames(start + 200, start + 201), NULL) == 0, start);
 	uint64_t before = model_digest(m);
-	MODEL_EXPECT(m, model_claim(m, frames(start + 100, start + 300), &blocker) == -EBUSY, start);
+	MODEL_EXPECT(m, model_claim(m, frames(start + 100, start + 300), &blocker) == -EBUSY,
+		     start);
 	MODEL_EXPECT(m, blocker.n == start + 200, blocker.n);
-	MODEL_EXPECT(m, model_claim(m, frames(start + 200, start + 300), &blocker) == -EBUSY, start);
+	MODEL_EXPECT(m, model_claim(m, frames(start + 200, start + 300), &blocker) == -EBUSY,
+		     start);
 	MODEL_EXPECT(m, model_claim(m, frames(start + 30, start + 60), &blocker) == -EBUSY, start);
 	MODEL_EXPECT(m, blocker.n == start + 40, blocker.n);
 	MODEL_EXPECT(m, model_claim(m, frames(start, start + 4), &blocker) == -EBUSY, start);
@@ -214,14 +216,17 @@ const struct property conformance_ranges[] = {
 	  claims_take_exactly_what_was_asked },
 	{ "a_claim_is_all_or_nothing_and_names_what_is_in_the_way", PALLOC_CAP_CLAIM,
 	  a_claim_is_all_or_nothing_and_names_what_is_in_the_way },
-	{ "any_part_of_a_block_can_be_freed", PALLOC_CAP_SUBFREE, any_part_of_a_block_can_be_freed },
+	{ "any_part_of_a_block_can_be_freed", PALLOC_CAP_SUBFREE,
+	  any_part_of_a_block_can_be_freed },
 	{ "neighbours_can_be_freed_together", PALLOC_CAP_SUBFREE | PALLOC_CAP_CLAIM,
 	  neighbours_can_be_freed_together },
 	{ "runs_of_any_length_are_served", PALLOC_CAP_RUN, runs_of_any_length_are_served },
-	{ "isolated_pageblocks_serve_nobody", PALLOC_CAP_CLASS | PALLOC_CAP_FREE, isolated_pageblocks_serve_nobody },
+	{ "isolated_pageblocks_serve_nobody", PALLOC_CAP_CLASS | PALLOC_CAP_FREE,
+	  isolated_pageblocks_serve_nobody },
 	{ "cma_pageblocks_serve_only_movable_requests_that_allow_it", PALLOC_CAP_CLASS,
 	  cma_pageblocks_serve_only_movable_requests_that_allow_it },
-	{ "types_can_change_under_blocks_in_use", PALLOC_CAP_CLASS | PALLOC_CAP_CLAIM | PALLOC_CAP_FREE,
+	{ "types_can_change_under_blocks_in_use",
+	  PALLOC_CAP_CLASS | PALLOC_CAP_CLAIM | PALLOC_CAP_FREE,
 	  types_can_change_under_blocks_in_use },
 	{ "retag_wants_whole_pageblocks", PALLOC_CAP_CLASS, retag_wants_whole_pageblocks },
 	{ "shrinking_makes_holes_that_can_be_added_again", PALLOC_CAP_SHRINK,

@@ -78,11 +78,13 @@ bool model_verify(struct model *m)
 	m->ops->stats(&m->pa, &stats);
 	if (stats.exact) {
 		MODEL_EXPECT(m, stats.free_pages == c.free_pages, stats.free_pages);
-		MODEL_EXPECT(m, stats.managed_pages == c.free_pages + c.used_pages, stats.managed_pages);
+		MODEL_EXPECT(m, stats.managed_pages == c.free_pages + c.used_pages,
+			     stats.managed_pages);
 	}
 	MODEL_EXPECT(m, stats.meta_bytes == m->meta_bytes, stats.meta_bytes);
 	MODEL_EXPECT(m, stats.largest_free_pages <= m->free_pages, stats.largest_free_pages);
-	MODEL_EXPECT(m, (stats.largest_free_pages == 0) == (m->free_pages == 0), stats.largest_free_pages);
+	MODEL_EXPECT(m, (stats.largest_free_pages == 0) == (m->free_pages == 0),
+		     stats.largest_free_pages);
 	if (m->ops->check(&m->pa, &why) != 0) {
 		return model_fail(m, why != NULL ? why : "check() fails without a reason", 0);
 	}
