@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Bit arrays searched and filled a word at a time. Invariant: no word that holds no bit of the range is touched. */
+/*
+ * Bit arrays searched and filled a word at a time. Invariant: no word that holds no bit of the
+ * range is touched.
+ */
 #include "fpg/base/bits.h"
 
 const uint8_t bit_positions[64] = {

@@ -104,11 +104,24 @@ static bool names_are_short(const void *blob)
 	return run <= LONGEST_NAME;
 }
 
+/** libfdt reads both blocks in words of their alignment. Source: Devicetree v0.4, 5.6. */
+static bool blocks_are_aligned(const void *blob)
+{
+	return IS_ALIGNED(fdt_off_dt_struct(blob), 4) && IS_ALIGNED(fdt_off_mem_rsvmap(blob), 8);
+}
+
 int dt_check_blob(const void *blob, size_t mapped, struct dt_error *err)
 {
 	int fdt_error = -FDT_ERR_TRUNCATED;
 	if (mapped >= DT_HEADER_BYTES && mapped >= fdt_totalsize(blob)) {
 		fdt_error = fdt_check_header(blob);
+	}
+	if (fdt_error == 0 && !blocks_are_aligned(blob)) {
+		return refuse(err, -EBADMSG,
+			      "device tree has its structure block at %#" PRIx32
+			      " and its reservation block at %#" PRIx32
+			      ", which must be multiples of 4 and 8",
+			      fdt_off_dt_struct(blob), fdt_off_mem_rsvmap(blob));
 	}
 	if (fdt_error == 0 && !names_are_short(blob)) {
 		return refuse(err, -EBADMSG,

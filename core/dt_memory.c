@@ -127,7 +127,7 @@ static bool unit_address(const struct dt_walk *w, uint64_t *address)
  */
 static bool is_64bit_reg(const struct dt_walk *w, const struct dt_tuples *t)
 {
-	uint64_t unit;
+	uint64_t unit = 0;
 	bool named = unit_address(w, &unit);
 	bool differs = false;
 	if (t->address_cells != 1 || t->size_cells != 1 || t->value.bytes == 0 ||

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Each zone keeps a few pages to back records that are written for the first time, because population happens in the
- * middle of an allocation. The pages are taken out under a lock of their own and put back in afterwards, by ordinary
- * allocations with no lock held; they come from zones that hold unmovable memory.
+ * Each zone keeps a few pages to back records that are written for the first time, because
+ * population happens in the middle of an allocation. The pages are taken out under a lock of their
+ * own and put back in afterwards, by ordinary allocations with no lock held; they come from zones
+ * that hold unmovable memory.
  */
 #include "page_alloc_private.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The frame table's place and its population, by way of the hook table that pagetable/ (or a test) registers.
- * Invariant: population has a lock of its own, taken with no zone lock held.
+ * The frame table's place and its population, by way of the hook table that pagetable/ (or a test)
+ * registers. Invariant: population has a lock of its own, taken with no zone lock held.
  */
 #include "fpg/base/range.h"
 #include "fpg/core/page.h"

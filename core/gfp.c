@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* gfp flags decoded by tables: which zone a combination of zone modifiers means, and which combinations are wrong. */
+/*
+ * gfp flags decoded by tables: which zone a combination of zone modifiers means, and which
+ * combinations are wrong.
+ */
 #include "fpg/core/gfp.h"
 
 #include "fpg/base/compiler.h"
@@ -19,7 +22,9 @@ const char *migratetype_name(enum migratetype type)
 /** Without a DMA zone its memory is DMA32's. */
 #define DMA_ZONE (FPG_ENABLED(CONFIG_ZONE_DMA) ? ZONE_DMA : ZONE_DMA32)
 
-/** Indexed by __GFP_DMA | __GFP_DMA32 | __GFP_MOVABLE; MAX_NR_ZONES marks what contradicts itself. */
+/**
+ * Indexed by __GFP_DMA | __GFP_DMA32 | __GFP_MOVABLE; MAX_NR_ZONES marks what contradicts itself.
+ */
 enum zone_type gfp_zone(gfp_t gfp)
 {
 	static const uint8_t zones[8] = {

@@ -190,10 +190,11 @@ int memblock_reserve_owned(phys_addr_t base, phys_addr_t size, enum memblock_fla
 	if (base == end) {
 		return 0;
 	}
-	bool claimed = held_by_others(base, end, &claim) && !claim_known(&claim);
-	if (!nomap && !claimed && memblock_table_append(&memblock.reserved, base, end, &like)) {
+	/* Behind all others there is nobody to meet. */
+	if (!nomap && memblock_table_append(&memblock.reserved, base, end, &like)) {
 		return 0;
 	}
+	bool claimed = held_by_others(base, end, &claim) && !claim_known(&claim);
 	struct memblock_room room = {
 		.memory = nomap ? memblock_table_isolate_need(&memblock.memory, base, end) : 0,
 		.reserved = memblock_table_insert_need(&memblock.reserved, base, end, &like) +

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The front end of the page allocators: zone choice, locks, records, zeroing, and the checks that make a wrong free
- * a message instead of corruption. What differs between backends ends here.
+ * The front end of the page allocators: zone choice, locks, records, zeroing, and the checks that
+ * make a wrong free a message instead of corruption. What differs between backends ends here.
  *
- * Invariants: a block that a caller holds has a head in state PAGE_ALLOCATED with its order and a reference count of
- * at least 1, and zero records inside. The zone lock is not held while records are populated.
+ * Invariants: a block that a caller holds has a head in state PAGE_ALLOCATED with its order and a
+ * reference count of at least 1, and zero records inside. The zone lock is not held while records
+ * are populated.
  */
 #define LOG_MODULE "page_alloc"
 #include "page_alloc_private.h"
@@ -37,7 +38,7 @@ const char *page_alloc_backend_name(void)
 	return backend != NULL ? backend->name : "none";
 }
 
-/* ---- allocating ------------------------------------------------------------------------------------------- */
+/* ---- allocating ------------------------------------------------------------------------------ */
 
 /** Ask the zone's backend once. */
 static struct palloc_block zone_try(struct zone *zone, const struct palloc_req *req,
@@ -70,7 +71,10 @@ static void zone_return(struct zone *zone, const struct palloc_block *block)
 	spin_unlock_irqrestore(&zone->lock, flags);
 }
 
-/** A block of @order from @zone, its head recorded as held by the caller; NULL when the zone has none. */
+/**
+ * A block of @order from @zone, its head recorded as held by the caller; NULL when the zone has
+ * none.
+ */
 static struct page *zone_alloc(struct zone *zone, unsigned int order, gfp_t gfp)
 {
 	enum migratetype type = gfp_migratetype(gfp);
@@ -193,7 +197,7 @@ void *__get_free_pages(gfp_t gfp, unsigned int order)
 	return page != NULL ? page_address(page) : NULL;
 }
 
-/* ---- freeing ---------------------------------------------------------------------------------------------- */
+/* ---- freeing --------------------------------------------------------------------------------- */
 
 /** The lock is held. */
 static int free_locked(struct zone *zone, struct pfn_range range)
@@ -253,7 +257,10 @@ static const char *zone_free_block(struct zone *zone, struct page *page, pfn_t f
 	const char *why = free_fault(f, order, word);
 	if (likely(why == NULL)) {
 		struct pfn_range range = { f, pfn_add(f, 1ULL << order) };
-		/* A backend with records of its own rewrites this one; for others nothing may be left. */
+		/*
+		 * A backend with records of its own rewrites this one; for others nothing may be
+		 * left.
+		 */
 		if (!zone_has(zone, PALLOC_CAP_RECORDS)) {
 			page->word = 0;
 		}

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The page allocators' start: choose a backend, give each zone an instance, populate the records that the ends of free
- * ranges need, and take the free memory over from memblock. Cost: the number of memory ranges, never of pages.
+ * The page allocators' start: choose a backend, give each zone an instance, populate the records
+ * that the ends of free ranges need, and take the free memory over from memblock. Cost: the number
+ * of memory ranges, never of pages.
  *
- * Order that must hold: all memory for metadata, reserves and records comes from memblock before memblock_free_all();
- * what memblock gave out stays reserved and is in the ledger from there.
+ * Order that must hold: all memory for metadata, reserves and records comes from memblock before
+ * memblock_free_all(); what memblock gave out stays reserved and is in the ledger from there.
  */
 #define LOG_MODULE "page_alloc"
 #include "page_alloc_private.h"
@@ -25,7 +26,7 @@
 #define CONFIG_PALLOC_DEFAULT "buddy"
 #endif
 
-/* ---- which backend ---------------------------------------------------------------------------------------- */
+/* ---- which backend --------------------------------------------------------------------------- */
 
 static const struct palloc_ops *default_backend(void)
 {
@@ -54,7 +55,7 @@ static const struct palloc_ops *choose_backend(const char *choice)
 	return ops;
 }
 
-/* ---- an instance a zone ----------------------------------------------------------------------------------- */
+/* ---- an instance a zone ---------------------------------------------------------------------- */
 
 /** Zeroed memory of the zone's node that stays @kind's for good; NULL is logged. */
 static void *boot_alloc(const struct zone *zone, size_t bytes, enum owner_kind kind)
@@ -143,7 +144,7 @@ static bool start_zone(void *ctx, struct zone *zone)
 	return s->err == 0;
 }
 
-/* ---- records at the ends of free ranges -------------------------------------------------------------------- */
+/* ---- records at the ends of free ranges ------------------------------------------------------ */
 
 /** Pages that back them, taken so that what is left joins free memory again in one piece. */
 struct pool {
@@ -211,7 +212,10 @@ static int each_edge(palloc_populate_fn fn, struct pool *pool)
 /** Tables above a page of records that may have to be made with it. */
 #define TABLE_LEVELS 3
 
-/** The largest pool of at most @pages that memblock has in one piece. Return: false when there is not one page. */
+/**
+ * The largest pool of at most @pages that memblock has in one piece. Return: false when there is
+ * not one page.
+ */
 static bool pool_fill(struct pool *pool, uint64_t pages)
 {
 	for (pool->pages = pages; pool->pages != 0; pool->pages /= 2) {
@@ -235,8 +239,9 @@ static int pool_drop(struct pool *pool)
 }
 
 /**
- * Taking pages for records moves the ends of free ranges, so this goes round until nothing is missing; the new end
- * lies beside the old one, most often in the same chunk. More rounds come only where memory is in many small pieces.
+ * Taking pages for records moves the ends of free ranges, so this goes round until nothing is
+ * missing; the new end lies beside the old one, most often in the same chunk. More rounds come only
+ * where memory is in many small pieces.
  */
 static int populate_edges(void)
 {
@@ -258,7 +263,7 @@ static int populate_edges(void)
 	return -ENOMEM;
 }
 
-/* ---- taking memory over ------------------------------------------------------------------------------------ */
+/* ---- taking memory over ---------------------------------------------------------------------- */
 
 static int zone_add_free(struct zone *zone, struct pfn_range frames)
 {

@@ -4,7 +4,9 @@
 
 #include "fpg/core/page_alloc.h"
 
-/** Populate the records of @frames from the zone's reserve. No zone lock held. Return: 0 | -ENOMEM */
+/**
+ * Populate the records of @frames from the zone's reserve. No zone lock held. Return: 0 | -ENOMEM
+ */
 FPG_MUST_CHECK int zone_populate(struct zone *zone, struct pfn_range frames);
 
 /** A palloc_populate_fn; @ctx is the zone. */
@@ -16,7 +18,10 @@ bool frame_reserve_put(struct frame_reserve *reserve, phys_addr_t pa);
 /** Fill the reserve up again when half of it is gone. No zone lock held. */
 void frame_reserve_refill(struct zone *zone);
 
-/** The same for a range of any size, refilling the reserve in between. Parts may be done on failure, which is harmless. */
+/**
+ * The same for a range of any size, refilling the reserve in between. Parts may be done on failure,
+ * which is harmless.
+ */
 FPG_MUST_CHECK int zone_populate_all(struct zone *zone, struct pfn_range frames);
 
 /** alloc_pages_node() without checks, warnings, zeroing and refilling. */

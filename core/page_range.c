@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Ranges that are no power of two: exact sizes and exact frames, as single pages. Records of all frames are populated
- * before anything is taken apart, so that giving back, in any parts, needs no memory.
+ * Ranges that are no power of two: exact sizes and exact frames, as single pages. Records of all
+ * frames are populated before anything is taken apart, so that giving back, in any parts, needs no
+ * memory.
  */
 #define LOG_MODULE "page_alloc"
 #include "page_alloc_private.h"

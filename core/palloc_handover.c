@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Hand-over between two instances: walk one, add to the other, compare. Everything that can fail for want of memory
- * comes first; what the old backend left in the frame table is wiped as it goes, blocks in use keep their records.
+ * Hand-over between two instances: walk one, add to the other, compare. Everything that can fail
+ * for want of memory comes first; what the old backend left in the frame table is wiped as it goes,
+ * blocks in use keep their records.
  */
 #include "fpg/core/palloc_handover.h"
 
@@ -146,7 +147,10 @@ int palloc_handover(struct palloc *from, struct palloc *to, palloc_populate_fn p
 		if (h.err != 0 && !lost) {
 			from->ops->walk(from, wipe_run, NULL);
 		}
-		/* A source whose records are gone cannot serve on. Its free runs had records, so nothing was missing. */
+		/*
+		 * A source whose records are gone cannot serve on. Its free runs had records, so
+		 * nothing was missing.
+		 */
 		FPG_CHECK(!lost);
 	}
 	if (h.err != 0) {

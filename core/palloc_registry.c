@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The registry of page-allocator backends. palloc_table[] is generated; after palloc_registry_validate() callers
- * may rely on every function that a capability bit promises, without testing for NULL.
+ * The registry of page-allocator backends. palloc_table[] is generated; after
+ * palloc_registry_validate() callers may rely on every function that a capability bit promises,
+ * without testing for NULL.
  */
 #include "fpg/core/palloc_registry.h"
 

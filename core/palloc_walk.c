@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What reports need from the backends: all runs by ascending address, free blocks by order, counts, checks. */
+/*
+ * What reports need from the backends: all runs by ascending address, free blocks by order, counts,
+ * checks.
+ */
 #include "page_alloc_private.h"
 #include "zone_private.h"
 
@@ -7,7 +10,7 @@
 #include "fpg/base/errno.h"
 #include "fpg/core/ledger.h"
 
-/* ---- walking ---------------------------------------------------------------------------------------------- */
+/* ---- walking --------------------------------------------------------------------------------- */
 
 struct walk {
 	palloc_zone_run_fn fn;
@@ -112,7 +115,7 @@ void palloc_walk_all(palloc_zone_run_fn fn, void *ctx)
 	}
 }
 
-/* ---- the ledger's view ------------------------------------------------------------------------------------ */
+/* ---- the ledger's view ----------------------------------------------------------------------- */
 
 struct ledger_view {
 	ledger_fn fn;
@@ -149,7 +152,7 @@ void palloc_ledger_runs(ledger_fn fn, void *ctx)
 	palloc_walk_all(ledger_run, &view);
 }
 
-/* ---- counts ----------------------------------------------------------------------------------------------- */
+/* ---- counts ---------------------------------------------------------------------------------- */
 
 static bool count_blocks(void *ctx, const struct palloc_run *run)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Nodes and zones from memblock's memory: limits, spans, what is present. Cost: the number of memory regions.
- * Storage of a node comes from memblock when the node turns out to have memory.
+ * Nodes and zones from memblock's memory: limits, spans, what is present. Cost: the number of
+ * memory regions. Storage of a node comes from memblock when the node turns out to have memory.
  */
 #define LOG_MODULE "zone"
 #include "zone_private.h"

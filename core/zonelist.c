@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which zone stands in for which: for each node all zones with memory, by distance of their node (then by its number,
- * counted from the node itself, so that equally far nodes share the load), and from Movable down to DMA in each node.
+ * Which zone stands in for which: for each node all zones with memory, by distance of their node
+ * (then by its number, counted from the node itself, so that equally far nodes share the load), and
+ * from Movable down to DMA in each node.
  */
 #define LOG_MODULE "zone"
 #include "zone_private.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * bootmem: the bitmap allocator that Linux booted with before memblock. Everything is reserved at first, free ranges
- * are registered, and any run of frames can be taken, claimed and given back in part. See bootmem.h for invariants.
+ * bootmem: the bitmap allocator that Linux booted with before memblock. Everything is reserved at
+ * first, free ranges are registered, and any run of frames can be taken, claimed and given back in
+ * part. See bootmem.h for invariants.
  */
 #include "bootmem.h"
 
@@ -70,7 +71,10 @@ static bool bits_of(const struct bootmem *b, struct pfn_range range, uint64_t *f
 	return true;
 }
 
-/** Remember [from, to) as managed, joined to its neighbours. Return: 0 | -EINVAL (managed already) | -ENOSPC */
+/**
+ * Remember [from, to) as managed, joined to its neighbours. Return: 0 | -EINVAL (managed already) |
+ * -ENOSPC
+ */
 static int run_insert(struct bootmem *b, uint64_t from, uint64_t to)
 {
 	uint32_t i = run_after(b, from);

@@ -2,8 +2,9 @@
 /*
  * Inside bootmem: one bit a frame and a short table of what is managed at all.
  *
- * Invariants: a set bit is a free frame, so zeroed metadata means "everything reserved" without being written; bits
- * outside the managed runs are clear; runs ascend and do not touch; no frame below first_free is free.
+ * Invariants: a set bit is a free frame, so zeroed metadata means "everything reserved" without
+ * being written; bits outside the managed runs are clear; runs ascend and do not touch; no frame
+ * below first_free is free.
  */
 #pragma once
 
@@ -27,7 +28,10 @@ struct bootmem {
 	uint64_t first_free;
 	/** Where the last search for several frames ended. */
 	uint64_t next;
-	/** A request for at least so many frames, aligned at least so, failed since the last frame became free. 0: none. */
+	/**
+	 * A request for at least so many frames, aligned at least so, failed since the last frame
+	 * became free. 0: none.
+	 */
 	uint32_t failed_pages;
 	uint32_t failed_align_order;
 	uint32_t run_count;
@@ -40,7 +44,9 @@ static inline struct bootmem *bootmem_of(const struct palloc *pa)
 	return pa->priv;
 }
 
-/** Find @pages free frames at a multiple of 1 << @align_order. Return: bit of the first, or b->bits. */
+/**
+ * Find @pages free frames at a multiple of 1 << @align_order. Return: bit of the first, or b->bits.
+ */
 uint64_t bootmem_find(struct bootmem *b, uint64_t pages, unsigned int align_order);
 
 void bootmem_stats(const struct palloc *pa, struct palloc_stats *out);

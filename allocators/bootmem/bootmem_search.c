@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * bootmem's search: first fit for single frames, next fit for runs, a word at a time, and a memory of what cannot
- * succeed, so that a request that failed keeps failing at once until a frame becomes free.
+ * bootmem's search: first fit for single frames, next fit for runs, a word at a time, and a memory
+ * of what cannot succeed, so that a request that failed keeps failing at once until a frame becomes
+ * free.
  */
 #include "bootmem.h"
 
 #include "fpg/base/range.h"
 
-/** The first fit that begins in [from, limit). It may end past @limit. Return: its first bit, or b->bits. */
+/**
+ * The first fit that begins in [from, limit). It may end past @limit. Return: its first bit, or
+ * b->bits.
+ */
 static uint64_t find_between(const struct bootmem *b, uint64_t from, uint64_t limit, uint64_t pages,
 			     unsigned int align_order)
 {

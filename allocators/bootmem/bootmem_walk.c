@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What bootmem can say about itself: runs in order, counts, and a check of every invariant in bootmem.h. */
+/*
+ * What bootmem can say about itself: runs in order, counts, and a check of every invariant in
+ * bootmem.h.
+ */
 #include "bootmem.h"
 
 #include "fpg/base/errno.h"
@@ -18,7 +21,10 @@ static bool emit(const struct bootmem *b, palloc_walk_fn fn, void *ctx, uint64_t
 	return fn(ctx, &run);
 }
 
-/** Free and allocated runs of the managed frames [from, to). Return: false when the walk was stopped. */
+/**
+ * Free and allocated runs of the managed frames [from, to). Return: false when the walk was
+ * stopped.
+ */
 static bool walk_managed(const struct bootmem *b, palloc_walk_fn fn, void *ctx, uint64_t from,
 			 uint64_t to)
 {

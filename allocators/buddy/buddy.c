@@ -58,7 +58,10 @@ bool buddy_lookup(const struct buddy *b, uint64_t n, struct buddy_block *out)
 	if (!bits_test(b->cut, i)) {
 		return false;
 	}
-	/* Heads lie at multiples of their size: only those that clearing low bits of @n reaches can hold it. */
+	/*
+	 * Heads lie at multiples of their size: only those that clearing low bits of @n reaches can
+	 * hold it.
+	 */
 	uint64_t head = n;
 	for (;;) {
 		uint64_t word = buddy_page(head)->word;
@@ -167,7 +170,9 @@ static bool special_missing(struct palloc *pa, uint64_t start, uint64_t end)
 	return false;
 }
 
-/** Whole largest-order blocks: a run of bits, or, where a pageblock is not MOVABLE, blocks on lists. */
+/**
+ * Whole largest-order blocks: a run of bits, or, where a pageblock is not MOVABLE, blocks on lists.
+ */
 static void add_whole(struct palloc *pa, uint64_t start, uint64_t end)
 {
 	struct buddy *b = buddy_of(pa);
@@ -272,7 +277,10 @@ static int add_allocated(struct palloc *pa, uint64_t start, uint64_t end)
 		struct buddy_block block;
 		uint64_t first = b->base + (i << MAX_PAGE_ORDER);
 		uint64_t from = first > start ? first : start;
-		/* Records alone do not tell: heads may be there to be adopted. Fresh and free ones contradict. */
+		/*
+		 * Records alone do not tell: heads may be there to be adopted. Fresh and free ones
+		 * contradict.
+		 */
 		if (buddy_lookup(b, from, &block) && (block.free || block.start < start)) {
 			return -EINVAL;
 		}

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Inside buddy: free lists by order and migratetype, linked through the frame table, and fresh memory as bits.
+ * Inside buddy: free lists by order and migratetype, linked through the frame table, and fresh
+ * memory as bits.
  *
  * Invariants:
- * - A free block is either fresh (its bit is set, its records are not looked at) or on exactly one list: its head's
- *   record says FREE, order, zone and the list's type; all other records of the block are zero.
- * - A block in use has a head whose record is any other state of this zone, and zero records inside.
+ * - A free block is either fresh (its bit is set, its records are not looked at) or on exactly one
+ *   list: its head's record says FREE, order, zone and the list's type; all other records of the
+ *   block are zero.
+ * - A block in use has a head whose record is any other state of this zone, and zero records
+ *   inside.
  * - A free block's type is that of each of its pageblocks. Fresh blocks are MOVABLE.
- * - Two free buddies of one order never both exist, unless their types differ: HIGHATOMIC, CMA and ISOLATE keep apart,
- *   ordinary types do until one of the two is freed again.
- * - A record is written only where it is populated; what is missing is found out before anything changes.
+ * - Two free buddies of one order never both exist, unless their types differ: HIGHATOMIC, CMA and
+ *   ISOLATE keep apart, ordinary types do until one of the two is freed again.
+ * - A record is written only where it is populated; what is missing is found out before anything
+ *   changes.
  */
 #pragma once
 
@@ -161,7 +165,8 @@ void buddy_mark_cut(struct buddy *b, uint64_t start, uint64_t end);
 void buddy_unfresh(struct buddy *b, uint64_t n);
 
 /**
- * True when a record that cutting [start, end) into its largest pieces would write is missing; @pa->want is set.
+ * True when a record that cutting [start, end) into its largest pieces would write is missing;
+ * @pa->want is set.
  */
 bool buddy_pieces_missing(struct palloc *pa, uint64_t start, uint64_t end);
 
@@ -171,7 +176,9 @@ bool buddy_record_missing(struct palloc *pa, uint64_t n);
 /** Put the pieces of [start, end) on the lists, unmerged. */
 void buddy_pieces_free(struct buddy *b, uint64_t start, uint64_t end);
 
-/** Put a block on its list, merged with its buddies. Its types are settled first. Does not count. */
+/**
+ * Put a block on its list, merged with its buddies. Its types are settled first. Does not count.
+ */
 void buddy_merge_block(struct palloc *pa, uint64_t n, unsigned int order);
 
 /** The same for a block of one type, joined only with buddies of that type. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * buddy: taking a block. The own type's lists first, then fresh memory, then other types' blocks by the fallback
- * table; what is cut off goes back on lists.
+ * buddy: taking a block. The own type's lists first, then fresh memory, then other types' blocks by
+ * the fallback table; what is cut off goes back on lists.
  *
- * Raiding keeps types together: whole free pageblocks are taken over, the smallest that do; inside a pageblock, its
- * free blocks are taken over when at least half of it is free or of the raider's type; else only one block is taken.
- * The same calls always give the same answers.
+ * Raiding keeps types together: whole free pageblocks are taken over, the smallest that do; inside
+ * a pageblock, its free blocks are taken over when at least half of it is free or of the raider's
+ * type; else only one block is taken. The same calls always give the same answers.
  */
 #include "buddy.h"
 
@@ -35,8 +35,9 @@ struct candidate {
 };
 
 /**
- * Records that cutting the block down to @order would write: the upper half at each step, and the block itself. Only
- * halves of at least a chunk's frames lie in another chunk than the block's head.
+ * Records that cutting the block down to @order would write: the upper half at each step, and the
+ * block itself. Only halves of at least a chunk's frames lie in another chunk than the block's
+ * head.
  */
 static bool cut_missing(struct palloc *pa, const struct candidate *c, unsigned int order)
 {
@@ -58,7 +59,10 @@ enum found {
 	FOUND_MISSING
 };
 
-/** The first block of the list that can be cut; with PALLOC_REQ_POPULATED those that cannot are passed over. */
+/**
+ * The first block of the list that can be cut; with PALLOC_REQ_POPULATED those that cannot are
+ * passed over.
+ */
 static enum found try_list(struct palloc *pa, unsigned int from_order, unsigned int type,
 			   unsigned int order, uint32_t flags, struct candidate *c)
 {
@@ -137,7 +141,10 @@ static uint32_t raided_orders(const struct buddy *b, unsigned int type)
 	return orders;
 }
 
-/** Another type's block: the smallest of whole pageblocks, then fresh memory, then the largest of a part of one. */
+/**
+ * Another type's block: the smallest of whole pageblocks, then fresh memory, then the largest of a
+ * part of one.
+ */
 static enum found find_raid(struct palloc *pa, unsigned int type, unsigned int order,
 			    uint32_t flags, struct candidate *c)
 {
@@ -222,7 +229,10 @@ static void take_over(struct buddy *b, uint64_t block, unsigned int type)
 	pageblock_set_type(b->map, pfn(block), (enum migratetype)type);
 }
 
-/** Settle which type the part of a pageblock that is being raided belongs to. Return: its type from now on. */
+/**
+ * Settle which type the part of a pageblock that is being raided belongs to. Return: its type from
+ * now on.
+ */
 static unsigned int raid_part(struct palloc *pa, const struct candidate *c, unsigned int type,
 			      unsigned int order)
 {
@@ -239,7 +249,10 @@ static unsigned int raid_part(struct palloc *pa, const struct candidate *c, unsi
 	return type;
 }
 
-/** Cut the block, off its list, down to @order at its start. Upper halves keep the types of their pageblocks. */
+/**
+ * Cut the block, off its list, down to @order at its start. Upper halves keep the types of their
+ * pageblocks.
+ */
 static void cut(struct buddy *b, uint64_t n, unsigned int from_order, unsigned int order)
 {
 	for (unsigned int k = from_order; k-- > order;) {

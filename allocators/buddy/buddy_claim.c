@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* buddy: exactly these frames, changing the type of pageblocks, and taking memory out of management. */
+/*
+ * buddy: exactly these frames, changing the type of pageblocks, and taking memory out of
+ * management.
+ */
 #include "buddy.h"
 
 #include "fpg/base/range.h"
@@ -121,8 +124,8 @@ static bool next_block(const struct buddy *b, uint64_t n, uint64_t end, struct b
 }
 
 /**
- * Records for a change of type: a free block is cut at the range's ends; one in use may later be freed in parts, so
- * the heads of all its pageblocks are needed then.
+ * Records for a change of type: a free block is cut at the range's ends; one in use may later be
+ * freed in parts, so the heads of all its pageblocks are needed then.
  */
 static bool retag_missing(struct palloc *pa, const struct buddy_block *block, uint64_t start,
 			  uint64_t end)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * buddy: giving blocks back, whole or in part, and merging. Merging respects pageblock types: types that keep apart
- * never join others; a join of ordinary types is wholly free memory and becomes MOVABLE again.
+ * buddy: giving blocks back, whole or in part, and merging. Merging respects pageblock types: types
+ * that keep apart never join others; a join of ordinary types is wholly free memory and becomes
+ * MOVABLE again.
  */
 #include "buddy.h"
 
@@ -9,7 +10,10 @@
 
 #include <errno.h>
 
-/** The type of a block's pageblocks, or MIGRATE_TYPE_COUNT when one that keeps apart is among different ones. */
+/**
+ * The type of a block's pageblocks, or MIGRATE_TYPE_COUNT when one that keeps apart is among
+ * different ones.
+ */
 static unsigned int block_type(struct buddy *b, uint64_t n, unsigned int order)
 {
 	unsigned int type = pageblock_type(b->map, pfn(n));

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* buddy: runs in order, and counts. Fresh and untouched blocks pass 64 at a time; records are read only in cut ones. */
+/*
+ * buddy: runs in order, and counts. Fresh and untouched blocks pass 64 at a time; records are read
+ * only in cut ones.
+ */
 #include "buddy.h"
 
 #include "fpg/base/range.h"
@@ -57,7 +60,10 @@ static void see_records(const struct buddy *b, struct joiner *j, uint64_t start,
 	}
 }
 
-/** Up to which largest-order block the one at @i and its followers are alike: all fresh, or neither fresh nor cut. */
+/**
+ * Up to which largest-order block the one at @i and its followers are alike: all fresh, or neither
+ * fresh nor cut.
+ */
 static uint64_t alike_until(const struct buddy *b, uint64_t i)
 {
 	if (fresh_test(&b->fresh, i)) {

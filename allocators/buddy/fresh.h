@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Blocks of the largest order that were never cut: one bit each, with summary levels of 64 bits a bit above, so that
- * the first one is found in a few steps at any size of memory and boot writes a word for 64 blocks.
+ * Blocks of the largest order that were never cut: one bit each, with summary levels of 64 bits a
+ * bit above, so that the first one is found in a few steps at any size of memory and boot writes a
+ * word for 64 blocks.
  *
- * Invariant: a summary bit is set exactly when its word below is not zero; the highest level is one word.
+ * Invariant: a summary bit is set exactly when its word below is not zero; the highest level is one
+ * word.
  */
 #pragma once
 

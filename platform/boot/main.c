@@ -22,6 +22,9 @@
 #include <errno.h>
 #include <inttypes.h>
 
+/** More regions than this are counted in the boot log, not listed. */
+#define LOGGED_REGIONS 64
+
 static struct kernel_image image;
 static struct boot_memory memory;
 static struct kernel_map map;
@@ -76,7 +79,16 @@ static void fill_memblock(void)
 	}
 	ledger_use_boot_memory(&memory);
 	snapshot("memblock");
-	memblock_dump_all();
+	if (memblock.memory.cnt + memblock.reserved.cnt <= LOGGED_REGIONS || memblock_debug) {
+		__memblock_dump_all();
+	} else {
+		pr_info("%lu memory and %lu reserved regions; `memblock` lists them",
+			memblock.memory.cnt, memblock.reserved.cnt);
+	}
+	err = boot_memory_release_cma(&memory);
+	if (err != 0) {
+		pr_warn("CMA nodes keep their memory (error %d)", -err);
+	}
 }
 
 static void report_unreachable(void *ctx, phys_addr_t base, uint64_t bytes)
@@ -154,6 +166,9 @@ static void start_page_allocator(void)
 	if (err != 0) {
 		panic("no page allocator can be started (error %d)", -err);
 	}
+	pr_info("Memory: %" PRIu64 "K/%" PRIu64 "K available, served by %s",
+		page_alloc_free_pages() * (PAGE_SIZE / 1024), memory.ram_bytes / 1024,
+		page_alloc_backend_name());
 	snapshot("page allocators");
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Any blob, through every step from the header check to a filled memblock: no crash, and whatever comes out is sound
- * (see boot_sim.h).
+ * Any blob, through every step from the header check to a filled memblock and the ledger: no crash, whatever comes out
+ * is sound (see boot_sim.h), and every byte of RAM is accounted for.
  *
  * An input begins with one byte. Bit 0 clear: the rest is a blob. Set: the rest is a program that writes a tree, one
  * byte an instruction with what it needs behind it, so that most inputs get past the check of the structure. The other
@@ -9,6 +9,7 @@
  */
 #include "boot_sim.h"
 
+#include "fpg/core/ledger.h"
 #include "fpg/core/log.h"
 #include "fpg/core/memblock.h"
 
@@ -207,6 +208,20 @@ static bool take_blob(const uint8_t *data, size_t size)
 	return true;
 }
 
+/** Every byte of RAM has exactly one row. */
+static void check_ledger(void)
+{
+	struct ledger_totals totals;
+	ledger_use_boot_memory(&boot_sim_memory);
+	if (ledger_check(&totals) != 0 || totals.accounted_bytes != boot_sim_memory.ram_bytes) {
+		fprintf(stderr, "the ledger accounts for %llu of %llu bytes\n",
+			(unsigned long long)totals.accounted_bytes,
+			(unsigned long long)boot_sim_memory.ram_bytes);
+		abort();
+	}
+	ledger_set_sources(NULL);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct out nowhere = { drop };
@@ -233,9 +248,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    dt_check_blob(blob, mapped, &err) != 0) {
 		return 0;
 	}
-	if (boot_sim_run(&sim, blob) == 0 && boot_sim_wrong() != NULL) {
-		fprintf(stderr, "%s\n", boot_sim_wrong());
-		abort();
+	if (boot_sim_run(&sim, blob) == 0) {
+		const char *wrong = boot_sim_wrong();
+		if (wrong != NULL) {
+			fprintf(stderr, "%s\n", wrong);
+			abort();
+		}
+		check_ledger();
 	}
 	boot_sim_end();
 	return 0;

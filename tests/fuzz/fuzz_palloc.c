@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Any sequence of operations on every backend, checked against the conformance suite's model: five bytes an operation,
- * the first byte of the input chooses backend and alignment of the span.
+ * Any sequence of operations on every backend, checked against the conformance suite's model: five
+ * bytes an operation, the first byte of the input chooses backend and alignment of the span.
  */
 #include "sim.h"
 #include "tests/conformance/palloc/conformance.h"

@@ -4,6 +4,7 @@
 
 #include "fpg/base/range.h"
 #include "fpg/core/memblock.h"
+#include "fpg/port/port.h"
 
 #include <errno.h>
 #include <libfdt.h>
@@ -51,6 +52,12 @@ static void *map(phys_addr_t base, size_t bytes)
 	return at;
 }
 
+static void *map_linear(phys_addr_t base, size_t bytes)
+{
+	(void)bytes;
+	return port_phys_to_virt(base);
+}
+
 static void unmap(void *va, size_t bytes)
 {
 	(void)va;
@@ -87,7 +94,9 @@ int boot_sim_run(const struct boot_sim *sim, const void *blob)
 		.image = &image,
 		.initrd = sim->initrd,
 		.bootargs = sim->bootargs,
-		.map = sim->no_access ? NULL : map,
+		.map = sim->no_access ? NULL :
+		       sim->linear    ? map_linear :
+					map,
 		.unmap = sim->no_access ? NULL : unmap,
 	};
 	return boot_memory_init(&boot_sim_memory, &in);

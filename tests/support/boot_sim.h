@@ -15,6 +15,8 @@ struct boot_sim {
 	const struct phys_range *initrd;
 	/** No memory can be reached before the linear map. */
 	bool no_access;
+	/** RAM is the host's simulated one (host_ram_add()), reached through the linear map from the start. */
+	bool linear;
 };
 
 /** Image of 2 MiB at 0x80200000, blob at 0x82200000. */

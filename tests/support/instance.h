@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One backend instance over frames of the simulated frame table, for tests of a backend's own behaviour. */
+/*
+ * One backend instance over frames of the simulated frame table, for tests of a backend's own
+ * behaviour.
+ */
 #pragma once
 
 #include "fpg/core/palloc_ops.h"
@@ -10,7 +13,10 @@ struct instance {
 	void *words;
 };
 
-/** An instance over @span, records populated on demand by instance_alloc(). Ends the test when it cannot be had. */
+/**
+ * An instance over @span, records populated on demand by instance_alloc(). Ends the test when it
+ * cannot be had.
+ */
 void instance_start(struct instance *it, const struct palloc_ops *ops, struct pfn_range span);
 void instance_stop(struct instance *it);
 

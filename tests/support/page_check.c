@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The page allocator on the simulated machine: started with the usual reservations, and checked as a whole. */
+/*
+ * The page allocator on the simulated machine: started with the usual reservations, and checked as
+ * a whole.
+ */
 #include "page_check.h"
 
 #include "fpg/base/range.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The page allocator on the simulated machine: started with the usual reservations, and checked as a whole. */
+/*
+ * The page allocator on the simulated machine: started with the usual reservations, and checked as
+ * a whole.
+ */
 #pragma once
 
 #include "fpg/core/palloc_ops.h"
@@ -15,7 +18,10 @@ void page_check_start(const struct palloc_ops *backend, const struct sim_ram *ra
 /** A test's teardown. */
 int page_check_stop(void **state);
 
-/** Walk, counts, free blocks and the backends' own checks agree; @used pages are in use (UINT64_MAX: any number). */
+/**
+ * Walk, counts, free blocks and the backends' own checks agree; @used pages are in use (UINT64_MAX:
+ * any number).
+ */
 void page_check_all(uint64_t used);
 
 /** Pages in use. */

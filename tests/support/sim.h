@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A simulated machine for host tests: RAM at physical addresses of one's choice, memblock filled with it, and a frame
- * table that can be read everywhere but crashes the test when a record is written that was not populated.
+ * A simulated machine for host tests: RAM at physical addresses of one's choice, memblock filled
+ * with it, and a frame table that can be read everywhere but crashes the test when a record is
+ * written that was not populated.
  */
 #pragma once
 
@@ -14,8 +15,8 @@ struct sim_ram {
 };
 
 /**
- * Lay out the machine from scratch: everything that an earlier one left in memblock, zones and page allocator is
- * forgotten. RAM reads as zero. Ends the test program when the host refuses.
+ * Lay out the machine from scratch: everything that an earlier one left in memblock, zones and page
+ * allocator is forgotten. RAM reads as zero. Ends the test program when the host refuses.
  */
 void sim_start(const struct sim_ram *ram, size_t count);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Proves the bit arithmetic at every position, and searches and fills of bit arrays against a bit-by-bit model. */
+/*
+ * Proves the bit arithmetic at every position, and searches and fills of bit arrays against a
+ * bit-by-bit model.
+ */
 #include "sim.h"
 
 #include "fpg/base/bits.h"

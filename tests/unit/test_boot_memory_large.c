@@ -5,8 +5,10 @@
  */
 #include "boot_sim.h"
 #include "dtb_build.h"
+#include "host.h"
 
 #include "fpg/core/memblock.h"
+#include "fpg/port/port.h"
 
 #include <errno.h>
 #include <libfdt.h>
@@ -74,13 +76,6 @@ static void held_exactly(phys_addr_t base, phys_addr_t size, enum owner_kind kin
 static bool is_nomap(phys_addr_t addr)
 {
 	return memblock_is_memory(addr) && !memblock_is_map_memory(addr);
-}
-
-static enum boot_ram_fate fate(phys_addr_t addr)
-{
-	struct boot_ram_row row;
-	assert_true(boot_memory_find_raw(&boot_sim_memory, addr, &row));
-	return row.fate;
 }
 
 /* ---- nodes without a place ----------------------------------------------------------------------------------- */
@@ -312,12 +307,24 @@ static void places_respect_mem_and_memmap(void **state)
 static void after_the_linear_map_lists_are_reached_through_it(void **state)
 {
 	(void)state;
+	assert_int_equal(host_ram_window(2 * G, G), 0);
+	assert_int_equal(host_ram_add(2 * G, G), 0);
 	begin();
 	dtb_memory(2 * G, G);
+	dtb_node("memory@100000000");
+	dtb_string("device_type", "memory");
+	many_ranges(1000, 4 * G);
+	dtb_end();
+	sim.linear = true;
 	finish();
-	/* Nothing was put into RAM, so there is nothing to move. */
+	assert_true(boot_sim_memory.memory_scratch.size != 0);
+	boot_sim_memory.facts.memory.at = NULL;
 	boot_memory_relocate(&boot_sim_memory);
-	assert_int_equal(fate(2 * G), BOOT_RAM_MEMORY);
+	assert_true((void *)boot_sim_memory.facts.memory.at ==
+		    port_phys_to_virt(boot_sim_memory.memory_scratch.base));
+	assert_null(boot_sim_wrong());
+	boot_sim_end();
+	host_ram_release();
 }
 
 int main(void)

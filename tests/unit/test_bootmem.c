@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Proves what is bootmem's own: everything reserved at first without writing the bitmap, first fit for single frames,
- * next fit for runs, alignment by frame number, a failure that is remembered until memory is freed, and conflicts named.
+ * Proves what is bootmem's own: everything reserved at first without writing the bitmap, first fit
+ * for single frames, next fit for runs, alignment by frame number, a failure that is remembered
+ * until memory is freed, and conflicts named.
  */
 #include "allocators/bootmem/bootmem.h"
 #include "instance.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Proves what is the buddy backend's own: fresh memory costs no record until it is cut, free blocks merge, types keep
- * to their pageblocks, failing is quick and exact, check() notices damage, and the bit tree agrees with a plain array.
+ * Proves what is the buddy backend's own: fresh memory costs no record until it is cut, free blocks
+ * merge, types keep to their pageblocks, failing is quick and exact, check() notices damage, and
+ * the bit tree agrees with a plain array.
  */
 #include "allocators/buddy/buddy.h"
 #include "instance.h"
@@ -48,7 +49,10 @@ static void a_tebibyte_of_whole_blocks_needs_no_record(void **state)
 	assert_int_equal(sim_populated_chunks(), 0);
 	assert_int_equal(free_pages(), 1UL << 28);
 	assert_true(it.pa.meta_bytes <= (1UL << 28) / 8);
-	/* The first page cuts one block: a chunk for its head and one for each half that lies in another. */
+	/*
+	 * The first page cuts one block: a chunk for its head and one for each half that lies in
+	 * another.
+	 */
 	assert_int_equal(instance_alloc(&it, 0, MIGRATE_MOVABLE), BASE);
 	assert_true(sim_populated_chunks() <= 1 + MAX_PAGE_ORDER - FRAME_TABLE_CHUNK_ORDER);
 }

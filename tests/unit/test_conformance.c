@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Proves that every backend of this build has every property of the conformance suite, with records populated on
- * demand, with population failing now and then, at several alignments of the span, and across each hand-over.
+ * Proves that every backend of this build has every property of the conformance suite, with records
+ * populated on demand, with population failing now and then, at several alignments of the span, and
+ * across each hand-over.
  */
 #include "sim.h"
 #include "tests/conformance/palloc/conformance.h"
@@ -136,7 +137,10 @@ static void random_runs_survive_populations_that_fail(void **state)
 			for (size_t k = 0; k < sizeof(bytes); k++) {
 				bytes[k] = (uint8_t)(sim_random(&random) >> 32);
 			}
-			/* The first populations are those of adding memory, which nobody can do without. */
+			/*
+			 * The first populations are those of adding memory, which nobody can do
+			 * without.
+			 */
 			machine.calls = 0;
 			assert_true(
 				conformance_run_bytes(palloc_table[i], &env, bytes, sizeof(bytes)));

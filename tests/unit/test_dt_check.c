@@ -176,6 +176,26 @@ static void names_of_megabytes_are_refused_before_they_cost_time(void **state)
 	free(blob);
 }
 
+/** Moved by two bytes as a whole, the structure block would be read in words across their edges. */
+static void blocks_off_their_alignment_are_refused(void **state)
+{
+	(void)state;
+	const char *blob = small_blob();
+	size_t total = fdt_totalsize(blob);
+	uint32_t at = fdt_off_dt_struct(blob);
+	char *moved = aligned_alloc(8, (total + 15) / 8 * 8);
+	assert_non_null(moved);
+	memcpy(moved, blob, at);
+	memset(moved + at, 0, 2);
+	memcpy(moved + at + 2, blob + at, total - at);
+	fdt_set_off_dt_struct(moved, at + 2);
+	fdt_set_off_dt_strings(moved, fdt_off_dt_strings(blob) + 2);
+	fdt_set_totalsize(moved, (uint32_t)total + 2);
+	assert_int_equal(dt_check_blob(moved, total + 2, &error), -EBADMSG);
+	says("multiples of 4 and 8");
+	free(moved);
+}
+
 static void slack_after_the_blob_is_no_fault(void **state)
 {
 	const void *blob = small_blob();
@@ -202,6 +222,7 @@ int main(void)
 		cmocka_unit_test(every_word_of_a_blob_can_be_anything_without_harm),
 		cmocka_unit_test(a_blob_without_a_root_is_refused),
 		cmocka_unit_test(names_of_megabytes_are_refused_before_they_cost_time),
+		cmocka_unit_test(blocks_off_their_alignment_are_refused),
 		cmocka_unit_test(slack_after_the_blob_is_no_fault),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

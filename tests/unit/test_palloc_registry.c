@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Proves that the registry finds backends by name and that each way a backend can be wrong is named with its field. */
+/*
+ * Proves that the registry finds backends by name and that each way a backend can be wrong is named
+ * with its field.
+ */
 #include "fpg/core/palloc_registry.h"
 
 #include <setjmp.h>

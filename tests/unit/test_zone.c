@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Proves that nodes and zones follow memblock's memory: limits, spans, holes, partial frames, no-map, interleaved
- * nodes, any number of ranges; that zonelists follow distance, then zone; and that gfp flags mean the right zone.
+ * Proves that nodes and zones follow memblock's memory: limits, spans, holes, partial frames,
+ * no-map, interleaved nodes, any number of ranges; that zonelists follow distance, then zone; and
+ * that gfp flags mean the right zone.
  */
 #include "sim.h"
 

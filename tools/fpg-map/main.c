@@ -28,10 +28,30 @@
 static struct boot_memory memory;
 static struct kernel_image image;
 
+/* Answers come in many small pieces: they are gathered here, a call of the C library for each costs more than all else. */
+static struct {
+	size_t used;
+	char text[1 << 16];
+} gathered;
+
+static void flush_stdout(void)
+{
+	fwrite(gathered.text, 1, gathered.used, stdout);
+	gathered.used = 0;
+}
+
 static void write_stdout(struct out *out, const char *s, size_t n)
 {
 	(void)out;
-	fwrite(s, 1, n, stdout);
+	if (n > sizeof(gathered.text) - gathered.used) {
+		flush_stdout();
+	}
+	if (n > sizeof(gathered.text)) {
+		fwrite(s, 1, n, stdout);
+		return;
+	}
+	memcpy(gathered.text + gathered.used, s, n);
+	gathered.used += n;
 }
 
 static void write_stderr(struct out *out, const char *s, size_t n)
@@ -174,17 +194,19 @@ static void print_warnings(void)
 	uint32_t kept = 0;
 	uint32_t count = ledger_warning_count();
 	for (const char *text; (text = ledger_warning(kept)) != NULL; kept++) {
-		printf("warning: %s\n", text);
+		out_printf(&to_stdout, "warning: %s\n", text);
 	}
 	if (count > kept) {
-		printf("warning: and %" PRIu32 " more (--verbose shows them)\n", count - kept);
+		out_printf(&to_stdout, "warning: and %" PRIu32 " more (--verbose shows them)\n",
+			   count - kept);
 	}
 }
 
 static int print_text(const struct map_options *o)
 {
-	printf("%s: payload at 0x%" PRIx64 "+0x%" PRIx64 ", blob at 0x%" PRIx64 "\n", o->dtb,
-	       o->load, image.bytes, o->dtb_addr);
+	out_printf(&to_stdout,
+		   "%s: payload at 0x%" PRIx64 "+0x%" PRIx64 ", blob at 0x%" PRIx64 "\n", o->dtb,
+		   o->load, image.bytes, o->dtb_addr);
 	int err = ledger_print(&to_stdout);
 	print_warnings();
 	return err;
@@ -205,7 +227,7 @@ static int print_why(const char *text, enum map_format format)
 	json_object_begin(&j);
 	int err = ledger_why_json(&j, address);
 	json_object_end(&j);
-	putchar('\n');
+	out_puts(&to_stdout, "\n");
 	return err;
 }
 
@@ -214,7 +236,7 @@ static int print_json(void)
 	struct json j;
 	json_init(&j, &to_stdout);
 	int err = ledger_map_json(&j, NULL);
-	putchar('\n');
+	out_puts(&to_stdout, "\n");
 	return err;
 }
 
@@ -287,6 +309,7 @@ int main(int argc, char **argv)
 		return err > 0 ? MAP_CLEAN : MAP_UNUSABLE;
 	}
 	int status = run(&options, &dtb, &file);
+	flush_stdout();
 	free(dtb.data);
 	free(file.data);
 	while (blocks != NULL) {

@@ -11,6 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/** Bytes of the first read, doubled as the file needs it; zeros kept behind its end. */
+#define FIRST_READ (64UL << 10)
+#define PADDING	   64
+
 static const char usage[] =
 	"usage: fpg-map BOARD.dtb [options]\n"
 	"Prints the memory map that Firstpage would make of a device tree blob, and why.\n"
@@ -154,6 +158,28 @@ int map_options_read(struct map_options *o, int argc, char **argv)
 	return 0;
 }
 
+/** Read to the end or past @max. Return: 0 | -ENOMEM | -EIO; what was read is in @f either way */
+static int read_all(struct map_file *f, FILE *in, size_t max)
+{
+	size_t room = 0;
+	for (;;) {
+		if (f->bytes == room) {
+			room = room == 0 ? FIRST_READ : 2 * room;
+			char *more = realloc(f->data, room + PADDING);
+			if (more == NULL) {
+				return -ENOMEM;
+			}
+			memset(more + f->bytes, 0, room + PADDING - f->bytes);
+			f->data = more;
+		}
+		size_t got = fread((char *)f->data + f->bytes, 1, room - f->bytes, in);
+		f->bytes += got;
+		if (got == 0 || f->bytes > max) {
+			return ferror(in) != 0 ? -EIO : 0;
+		}
+	}
+}
+
 int map_file_read(struct map_file *f, const char *path, size_t max)
 {
 	FILE *in = fopen(path, "rb");
@@ -162,21 +188,17 @@ int map_file_read(struct map_file *f, const char *path, size_t max)
 		fprintf(stderr, "fpg-map: %s: %s\n", path, strerror(err));
 		return -err;
 	}
-	size_t room = max + 1;
-	f->data = calloc(1, ALIGN_UP(room + 64, 16));
-	if (f->data == NULL) {
-		fclose(in);
-		fprintf(stderr, "fpg-map: %s: no memory\n", path);
-		return -ENOMEM;
-	}
-	f->bytes = fread(f->data, 1, room, in);
-	bool bad = ferror(in) != 0;
+	*f = (struct map_file){ 0 };
+	int err = read_all(f, in, max);
 	fclose(in);
-	if (bad || f->bytes > max) {
-		fprintf(stderr, "fpg-map: %s: %s\n", path, bad ? "cannot be read" : "is too large");
-		free(f->data);
-		f->data = NULL;
-		return bad ? -EIO : -EFBIG;
+	if (err == 0 && f->bytes <= max) {
+		return 0;
 	}
-	return 0;
+	fprintf(stderr, "fpg-map: %s: %s\n", path,
+		err == 0       ? "is too large" :
+		err == -ENOMEM ? "no memory" :
+				 "cannot be read");
+	free(f->data);
+	f->data = NULL;
+	return err != 0 ? err : -EFBIG;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Bit arithmetic in a few instructions. rv64imac has no count-zeros instruction and the compiler's helper is a call,
- * so the position of a bit comes from a multiplication and a table of 64 bytes.
+ * Bit arithmetic in a few instructions. rv64imac has no count-zeros instruction and the compiler's
+ * helper is a call, so the position of a bit comes from a multiplication and a table of 64 bytes.
  */
 #pragma once
 
@@ -68,8 +68,8 @@ static inline unsigned int bit_count(uint64_t x)
 }
 
 /*
- * Bit arrays of words, found a word at a time. @limit is in bits; nothing at or past it is looked at.
- * Return of the searches: the position, or @limit.
+ * Bit arrays of words, found a word at a time. @limit is in bits; nothing at or past it is looked
+ * at. Return of the searches: the position, or @limit.
  */
 uint64_t bits_find_set(const uint64_t *words, uint64_t from, uint64_t limit);
 uint64_t bits_find_clear(const uint64_t *words, uint64_t from, uint64_t limit);

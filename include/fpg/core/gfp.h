@@ -55,7 +55,7 @@ static inline enum migratetype gfp_migratetype(gfp_t gfp)
 }
 
 /**
- * Why the flags are refused, or NULL when they are sound. A request with refused flags fails with a warning that
- * quotes this.
+ * Why the flags are refused, or NULL when they are sound. A request with refused flags fails with a
+ * warning that quotes this.
  */
 const char *gfp_refusal(gfp_t gfp);

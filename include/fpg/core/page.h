@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The frame table: one 16-byte record a frame, in a virtual array that reads as zero until it is populated.
+ * The frame table: one 16-byte record a frame, in a virtual array that reads as zero until it is
+ * populated.
  *
- * Invariants: only the first frame of a block has a record that is not zero (its word names state, order and zone);
- * a record of zero means "not the head of anything": never cut, inside a block, or no RAM. Records in state FREE
- * belong to the backend that manages the frame, all others to the front end. Nobody writes a record that is not
- * populated; reading one is always legal.
+ * Invariants: only the first frame of a block has a record that is not zero (its word names state,
+ * order and zone); a record of zero means "not the head of anything": never cut, inside a block, or
+ * no RAM. Records in state FREE belong to the backend that manages the frame, all others to the
+ * front end. Nobody writes a record that is not populated; reading one is always legal.
  */
 #pragma once
 
@@ -25,10 +26,16 @@
 static_assert(MAX_PAGE_ORDER >= 1 && MAX_PAGE_ORDER <= 18, "core/Kconfig: orders up to 18, 1 GiB");
 
 struct page {
-	/** State, order, reference count, cache index, zone, flags; compared and replaced as a whole. 0: see above. */
+	/**
+	 * State, order, reference count, cache index, zone, flags; compared and replaced as a
+	 * whole. 0: see above.
+	 */
 	uint64_t word;
 	union {
-		/** Free or cached: neighbours in a list, as frame numbers relative to the table's first frame, plus one. */
+		/**
+		 * Free or cached: neighbours in a list, as frame numbers relative to the table's
+		 * first frame, plus one.
+		 */
 		struct {
 			uint32_t next;
 			uint32_t prev;
@@ -44,7 +51,7 @@ struct page {
 
 static_assert(sizeof(struct page) == 16, "rules.md, Frame table: 16 bytes a frame");
 
-/* ---- the word --------------------------------------------------------------------------------------------- */
+/* ---- the word -------------------------------------------------------------------------------- */
 
 enum page_state {
 	/** Not the head of anything. */
@@ -122,9 +129,12 @@ static inline uint64_t page_word_with_order(uint64_t word, unsigned int order)
 	return (word & ~PAGE_ORDER_MASK) | (uint64_t)order << PAGE_ORDER_SHIFT;
 }
 
-/* ---- frame, record, address ------------------------------------------------------------------------------- */
+/* ---- frame, record, address ------------------------------------------------------------------ */
 
-/** The record of frame 0 of the table lies at frame_table[0]; frame_table_first is that frame's number. */
+/**
+ * The record of frame 0 of the table lies at frame_table[0]; frame_table_first is that frame's
+ * number.
+ */
 extern struct page *frame_table;
 extern pfn_t frame_table_first;
 
@@ -155,16 +165,17 @@ static inline struct page *virt_to_page(const void *p)
 	return pfn_to_page(phys_to_pfn(port_virt_to_phys(p)));
 }
 
-/* ---- population ------------------------------------------------------------------------------------------- */
+/* ---- population ------------------------------------------------------------------------------ */
 
 /**
- * How records get memory of their own. Implemented by pagetable/ on the target and by the test support on a host,
- * registered once at start. The table is never populated by a fault.
+ * How records get memory of their own. Implemented by pagetable/ on the target and by the test
+ * support on a host, registered once at start. The table is never populated by a fault.
  */
 struct vmemmap_ops {
 	/**
-	 * Back the records of @frames (and the rest of the table pages they lie in) with zeroed memory that replaces the
-	 * shared zero page; already populated parts are left alone. Takes all the pages it needs before it changes anything.
+	 * Back the records of @frames (and the rest of the table pages they lie in) with zeroed
+	 * memory that replaces the shared zero page; already populated parts are left alone. Takes
+	 * all the pages it needs before it changes anything.
 	 * @take  returns the physical address of a page nobody else has, or 0 when there is none
 	 * @give  takes back pages of a failed call
 	 * Return: 0 | -ENOMEM (nothing changed)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The page allocator as its users see it, whatever the backend: Linux's calls with Linux's meaning, the start that
- * takes memory over from memblock, and what reports need to know.
+ * The page allocator as its users see it, whatever the backend: Linux's calls with Linux's meaning,
+ * the start that takes memory over from memblock, and what reports need to know.
  */
 #pragma once
 
@@ -10,14 +10,17 @@
 #include "fpg/core/page.h"
 #include "fpg/core/zone.h"
 
-/* ---- start ------------------------------------------------------------------------------------------------ */
+/* ---- start ----------------------------------------------------------------------------------- */
 
 /**
- * Make nodes and zones, choose the backend, give each zone an instance of it and hand memblock's free memory over.
- * Needs the linear map and a registered frame table. Afterwards memblock only answers questions.
+ * Make nodes and zones, choose the backend, give each zone an instance of it and hand memblock's
+ * free memory over. Needs the linear map and a registered frame table. Afterwards memblock only
+ * answers questions.
  *
- * @choice  palloc= of the bootargs, or NULL: CONFIG_PALLOC_DEFAULT. An unknown one is named in a warning.
- * Return:  0 | -EINVAL (a backend of this build is wrong, said in the log) | -ENOMEM | -ENODEV (no memory)
+ * @choice  palloc= of the bootargs, or NULL: CONFIG_PALLOC_DEFAULT. An unknown one is named in a
+ *          warning.
+ * Return:  0 | -EINVAL (a backend of this build is wrong, said in the log) | -ENOMEM | -ENODEV (no
+ *          memory)
  */
 FPG_MUST_CHECK int page_alloc_init(const char *choice);
 
@@ -27,14 +30,15 @@ const char *page_alloc_backend_name(void);
 /** Forget everything. For tests that start over. */
 void page_alloc_reset(void);
 
-/* ---- allocating ------------------------------------------------------------------------------------------- */
+/* ---- allocating ------------------------------------------------------------------------------ */
 
 /**
- * Allocate 1 << @order pages, aligned to their size, from the zones that @gfp allows, near ones first.
+ * Allocate 1 << @order pages, aligned to their size, from the zones that @gfp allows, near ones
+ * first.
  *
  * Context: any hart; takes zone locks; handlers of interrupts may not call it
- * Return:  the first page, reference count 1; NULL when nothing fits or the flags are refused (a warning says so,
- *          unless __GFP_NOWARN)
+ * Return:  the first page, reference count 1; NULL when nothing fits or the flags are refused (a
+ *          warning says so, unless __GFP_NOWARN)
  * Owner:   the caller, until __free_pages() with the same order
  */
 struct page *alloc_pages(gfp_t gfp, unsigned int order);
@@ -51,8 +55,9 @@ static inline struct page *alloc_page(gfp_t gfp)
 void *__get_free_pages(gfp_t gfp, unsigned int order);
 
 /**
- * Give a block back. A page that nobody allocated, one that is free already, or another order than it was allocated
- * with is refused with an error that names the frame; nothing changes then. @page may be NULL.
+ * Give a block back. A page that nobody allocated, one that is free already, or another order than
+ * it was allocated with is refused with an error that names the frame; nothing changes then. @page
+ * may be NULL.
  */
 void __free_pages(struct page *page, unsigned int order);
 
@@ -76,15 +81,18 @@ void free_pages_exact(const void *addr, size_t bytes);
  * Take exactly the frames of @range, all or none, as single pages.
  *
  * @blocker  out, may be NULL: first frame that was not free (only on -EBUSY)
- * Return:   0 | -EBUSY | -EINVAL (empty, or not within one zone) | -ENOTSUP (the backend cannot) | -ENOMEM (no room
- *           for the frames' records); nothing changed on error
+ * Return:   0 | -EBUSY | -EINVAL (empty, or not within one zone) | -ENOTSUP (the backend cannot) |
+ *           -ENOMEM (no room for the frames' records); nothing changed on error
  */
 FPG_MUST_CHECK int alloc_contig_range(struct pfn_range range, gfp_t gfp, pfn_t *blocker);
 
-/** Give single pages back, all or none. Return: 0 | -EINVAL (one is not such a page; nothing changed) */
+/**
+ * Give single pages back, all or none. Return: 0 | -EINVAL (one is not such a page; nothing
+ * changed)
+ */
 FPG_MUST_CHECK int free_contig_range(struct pfn_range range);
 
-/* ---- seeing ----------------------------------------------------------------------------------------------- */
+/* ---- seeing ---------------------------------------------------------------------------------- */
 
 /** Frees refused so far, in all zones and outside of any. */
 uint64_t page_alloc_refused_frees(void);
@@ -97,7 +105,8 @@ uint64_t page_alloc_free_pages(void);
 typedef bool (*palloc_zone_run_fn)(void *ctx, struct zone *zone, const struct palloc_run *run);
 
 /**
- * Every maximal run of frames that a zone's backend knows, holes left out. Zones whose spans overlap are told apart.
+ * Every maximal run of frames that a zone's backend knows, holes left out. Zones whose spans
+ * overlap are told apart.
  * @fn may not allocate or free. Runs ascend by address over all zones.
  */
 void palloc_walk_all(palloc_zone_run_fn fn, void *ctx);
@@ -106,11 +115,17 @@ void palloc_walk_all(palloc_zone_run_fn fn, void *ctx);
 struct ledger_row;
 void palloc_ledger_runs(bool (*fn)(void *ctx, const struct ledger_row *row), void *ctx);
 
-/** Free blocks of one zone by order, as a buddy system would cut its free runs, whatever the backend. */
+/**
+ * Free blocks of one zone by order, as a buddy system would cut its free runs, whatever the
+ * backend.
+ */
 void zone_free_blocks(struct zone *zone, uint64_t blocks[MAX_PAGE_ORDER + 1]);
 
 /** Statistics of the zone's backend. Return: 0 | -ENODEV (it has none yet) */
 FPG_MUST_CHECK int zone_stats(struct zone *zone, struct palloc_stats *out);
 
-/** The backend's own check, and that its counts are the zone's. Return: 0 | -EUCLEAN with @why | -ENODEV */
+/**
+ * The backend's own check, and that its counts are the zone's. Return: 0 | -EUCLEAN with @why |
+ * -ENODEV
+ */
 FPG_MUST_CHECK int zone_check(struct zone *zone, const char **why);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Migratetypes of whole pageblocks, four bits each. The map belongs to the zone and outlives a change of backend.
+ * Migratetypes of whole pageblocks, four bits each. The map belongs to the zone and outlives a
+ * change of backend.
  *
- * Invariant: a zero entry means MOVABLE, so a fresh map is right without being filled (pageblock types are lazy);
- * `special` counts entries that are not MOVABLE, so that a map without any need not be looked at.
+ * Invariant: a zero entry means MOVABLE, so a fresh map is right without being filled (pageblock
+ * types are lazy); `special` counts entries that are not MOVABLE, so that a map without any need
+ * not be looked at.
  */
 #pragma once
 

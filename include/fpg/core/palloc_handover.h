@@ -8,24 +8,30 @@
 /** Populate the records of @frames. Return: 0 | -ENOMEM */
 typedef int (*palloc_populate_fn)(void *ctx, struct pfn_range frames);
 
-/** Disjoint runs of frames that @pa manages: what the geometry of a successor needs for max_runs, at least. */
+/**
+ * Disjoint runs of frames that @pa manages: what the geometry of a successor needs for max_runs, at
+ * least.
+ */
 uint32_t palloc_managed_runs(const struct palloc *pa);
 
 /**
- * Everything @from manages becomes @to's: free frames (and padding) free, allocated ones allocated. Blocks allocated
- * before are freed through @to. Nobody else uses the two meanwhile.
+ * Everything @from manages becomes @to's: free frames (and padding) free, allocated ones allocated.
+ * Blocks allocated before are freed through @to. Nobody else uses the two meanwhile.
  *
- * @to        just initialised, same span, zone and pageblocks, its geometry with room for palloc_managed_runs(@from)
+ * @to        just initialised, same span, zone and pageblocks, its geometry with room for
+ *            palloc_managed_runs(@from)
  * @populate  for records that @to needs and @from did not
- * Return:    0, @from is RETIRED and @to LIVE | -ENOMEM (records) | -EINVAL (spans differ, or @to refuses a run):
- *            @from serves on, @to is to be thrown away | -EUCLEAN: counts differ afterwards, which is a bug
+ * Return:    0, @from is RETIRED and @to LIVE | -ENOMEM (records) | -EINVAL (spans differ, or @to
+ *            refuses a run): @from serves on, @to is to be thrown away | -EUCLEAN: counts differ
+ *            afterwards, which is a bug
  */
 FPG_MUST_CHECK int palloc_handover(struct palloc *from, struct palloc *to,
 				   palloc_populate_fn populate, void *ctx);
 
 /**
- * Populate the records that making @run free needs in a backend with PALLOC_CAP_RECORDS: the heads of the pieces at
- * both ends that are less than a largest-order block. Return: 0 | what @populate said
+ * Populate the records that making @run free needs in a backend with PALLOC_CAP_RECORDS: the heads
+ * of the pieces at both ends that are less than a largest-order block. Return: 0 | what @populate
+ * said
  */
 FPG_MUST_CHECK int palloc_populate_edges(struct pfn_range run, palloc_populate_fn populate,
 					 void *ctx);

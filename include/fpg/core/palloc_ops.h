@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a page-allocator backend is: an ops table (const, shared) and instances (one a zone). This header and the
- * frame table (fpg/core/page.h) are all that a backend sees.
+ * What a page-allocator backend is: an ops table (const, shared) and instances (one a zone). This
+ * header and the frame table (fpg/core/page.h) are all that a backend sees.
  *
- * The front end (core/page_alloc.c) does once what every backend would repeat: argument checks, gfp and zone choice,
- * locks, per-hart caches, counters, watermarks, zeroing, double-free and owner checks. A backend never reads or
- * writes the memory it manages.
+ * The front end (core/page_alloc.c) does once what every backend would repeat: argument checks, gfp
+ * and zone choice, locks, per-hart caches, counters, watermarks, zeroing, double-free and owner
+ * checks. A backend never reads or writes the memory it manages.
  *
- * Calls on one instance never overlap: the front end holds the zone's lock (unless SELFLOCK). Records of the frame
- * table may be missing; a backend that would have to write one answers -EAGAIN, see struct palloc.want.
+ * Calls on one instance never overlap: the front end holds the zone's lock (unless SELFLOCK).
+ * Records of the frame table may be missing; a backend that would have to write one answers
+ * -EAGAIN, see struct palloc.want.
  */
 #pragma once
 
@@ -22,7 +23,10 @@
 enum palloc_caps {
 	/** free() works. */
 	PALLOC_CAP_FREE = 1 << 0,
-	/** Serves powers of two only, aligned to themselves; the front end rounds requests up and frees the rest. */
+	/**
+	 * Serves powers of two only, aligned to themselves; the front end rounds requests up and
+	 * frees the rest.
+	 */
 	PALLOC_CAP_ORDER = 1 << 1,
 	/** Serves any count of frames. */
 	PALLOC_CAP_RUN = 1 << 2,
@@ -32,7 +36,10 @@ enum palloc_caps {
 	PALLOC_CAP_CLAIM = 1 << 4,
 	/** retag() is present: whole pageblocks have a migratetype that steers allocation. */
 	PALLOC_CAP_CLASS = 1 << 5,
-	/** drain() is present: the backend keeps per-hart state itself and gets no per-hart cache in front. */
+	/**
+	 * drain() is present: the backend keeps per-hart state itself and gets no per-hart cache in
+	 * front.
+	 */
 	PALLOC_CAP_HART = 1 << 6,
 	/** shrink() is present. */
 	PALLOC_CAP_SHRINK = 1 << 7,
@@ -41,8 +48,9 @@ enum palloc_caps {
 	/** Frames are also counted by a parent instance. */
 	PALLOC_CAP_OVERLAY = 1 << 9,
 	/**
-	 * Keeps its state in the frame table: free blocks are records in state FREE, and alloc() and claim() leave the
-	 * head of each block as page_word(PAGE_ALLOCATED, order, type, zone). Without it a backend never writes one.
+	 * Keeps its state in the frame table: free blocks are records in state FREE, and alloc()
+	 * and claim() leave the head of each block as page_word(PAGE_ALLOCATED, order, type, zone).
+	 * Without it a backend never writes one.
 	 */
 	PALLOC_CAP_RECORDS = 1 << 10,
 };
@@ -122,38 +130,56 @@ struct palloc_ops {
 	/** Largest request: 1 << max_order pages. */
 	uint8_t max_order;
 
-	/** Bytes of metadata, at most 1 bit a frame plus a constant a hart and run; touches nothing. */
+	/**
+	 * Bytes of metadata, at most 1 bit a frame plus a constant a hart and run; touches nothing.
+	 */
 	size_t (*meta_bytes)(const struct palloc_geometry *geometry);
 	/**
-	 * @meta: zeroed, aligned to 64 bytes, virtually contiguous, meta_bytes() long. The instance's span, nid, zone id
-	 * and pageblocks are set. Afterwards every frame is unavailable. Not per frame.
+	 * @meta: zeroed, aligned to 64 bytes, virtually contiguous, meta_bytes() long. The
+	 * instance's span, nid, zone id and pageblocks are set. Afterwards every frame is
+	 * unavailable. Not per frame.
 	 */
 	int (*init)(struct palloc *pa, void *meta, size_t bytes);
 	/**
-	 * Make a run FREE (its records are zero), or record it ALLOCATED (adoption: heads that the frame table has are
-	 * kept). The frames are not managed yet. Any order of calls; ascending is the cheapest. Does not need memory.
-	 * Return: 0 | -EAGAIN with @pa->want | -EINVAL (outside the span, or made free though managed) | -ENOSPC (more
-	 *         disjoint runs than the geometry said); nothing changed
+	 * Make a run FREE (its records are zero), or record it ALLOCATED (adoption: heads that the
+	 * frame table has are kept). The frames are not managed yet. Any order of calls; ascending
+	 * is the cheapest. Does not need memory.
+	 * Return: 0 | -EAGAIN with @pa->want | -EINVAL (outside the span, or made free though
+	 *         managed) | -ENOSPC (more disjoint runs than the geometry said); nothing changed
 	 */
 	int (*add)(struct palloc *pa, const struct palloc_run *run);
-	/** block.err: 0 | -ENOMEM | -EAGAIN with @pa->want | -EINVAL (a request the backend's caps exclude) */
+	/**
+	 * block.err: 0 | -ENOMEM | -EAGAIN with @pa->want | -EINVAL (a request the backend's caps
+	 * exclude)
+	 */
 	struct palloc_block (*alloc)(struct palloc *pa, const struct palloc_req *req);
 	/**
-	 * @range was allocated, claimed or adopted, as whole blocks, or as any part of them with SUBFREE.
-	 * Return: 0 | -EAGAIN with @pa->want (only for parts of a block) | -EINVAL (not allocated); nothing changed
+	 * @range was allocated, claimed or adopted, as whole blocks, or as any part of them with
+	 *        SUBFREE.
+	 * Return: 0 | -EAGAIN with @pa->want (only for parts of a block) | -EINVAL (not allocated);
+	 *         nothing changed
 	 */
 	int (*free)(struct palloc *pa, struct pfn_range range);
-	/** Exactly these frames, all or none. Return: 0 | -EBUSY with *@blocker | -EAGAIN with @pa->want | -EINVAL */
+	/**
+	 * Exactly these frames, all or none. Return: 0 | -EBUSY with *@blocker | -EAGAIN with
+	 * @pa->want | -EINVAL
+	 */
 	int (*claim)(struct palloc *pa, struct pfn_range range, pfn_t *blocker);
-	/** Whole pageblocks, in use or not. Return: 0 | -EAGAIN with @pa->want | -EINVAL (not whole, outside the span) */
+	/**
+	 * Whole pageblocks, in use or not. Return: 0 | -EAGAIN with @pa->want | -EINVAL (not whole,
+	 * outside the span)
+	 */
 	int (*retag)(struct palloc *pa, struct pfn_range range, enum migratetype type);
 	void (*drain)(struct palloc *pa, uint32_t hart);
-	/** Stop managing free frames. Return: 0 | -EBUSY (some are in use) | -EAGAIN with @pa->want | -EINVAL */
+	/**
+	 * Stop managing free frames. Return: 0 | -EBUSY (some are in use) | -EAGAIN with @pa->want
+	 * | -EINVAL
+	 */
 	int (*shrink)(struct palloc *pa, struct pfn_range range);
 	void (*stats)(const struct palloc *pa, struct palloc_stats *out);
 	/**
-	 * Maximal runs, ascending, covering the span exactly once; allocates nothing. FREE neighbours differ in type;
-	 * all other neighbours differ in state.
+	 * Maximal runs, ascending, covering the span exactly once; allocates nothing. FREE
+	 * neighbours differ in type; all other neighbours differ in state.
 	 */
 	void (*walk)(const struct palloc *pa, palloc_walk_fn fn, void *ctx);
 	/** Every invariant. Return: 0, or -EUCLEAN with a message in *@why. */
@@ -167,7 +193,10 @@ enum palloc_state {
 	PALLOC_RETIRED,
 };
 
-/** One instance: a zone's allocator. The backend keeps its own state in the metadata it was given (priv). */
+/**
+ * One instance: a zone's allocator. The backend keeps its own state in the metadata it was given
+ * (priv).
+ */
 struct palloc {
 	const struct palloc_ops *ops;
 	struct pfn_range span;
@@ -181,8 +210,9 @@ struct palloc {
 	/** Migratetypes of the zone's pageblocks; outlives the instance. */
 	struct pageblock_map *pageblocks;
 	/**
-	 * After -EAGAIN: frames whose records have to be populated before the call can work. The front end does that
-	 * with no zone lock held and calls again; other calls may come in between.
+	 * After -EAGAIN: frames whose records have to be populated before the call can work. The
+	 * front end does that with no zone lock held and calls again; other calls may come in
+	 * between.
 	 */
 	struct pfn_range want;
 };

@@ -15,8 +15,8 @@ struct palloc_fault {
 };
 
 /**
- * Check every backend of @table (NULL-terminated): name present and unique, mandatory functions present, a
- * capability bit set exactly when its function is present, orders in range.
+ * Check every backend of @table (NULL-terminated): name present and unique, mandatory functions
+ * present, a capability bit set exactly when its function is present, orders in range.
  *
  * @fault  out, set only on failure: the first thing wrong
  * Return: 0 | -EINVAL

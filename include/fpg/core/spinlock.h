@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A spin lock of 32 bits, always taken with interrupts off (rules.md, Contexts and locks). A hart that waits calls
- * port_relax(), where the machine layer may answer IPIs.
+ * A spin lock of 32 bits, always taken with interrupts off (rules.md, Contexts and locks). A hart
+ * that waits calls port_relax(), where the machine layer may answer IPIs.
  */
 #pragma once
 

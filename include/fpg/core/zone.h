@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Nodes and zones, made from memblock: which frames belong together, how many there are, and in which order other
- * zones stand in for one that is full.
+ * Nodes and zones, made from memblock: which frames belong together, how many there are, and in
+ * which order other zones stand in for one that is full.
  *
- * Invariants: the zones of a node do not overlap; spans of different nodes may, then the frames' records and memblock
- * tell them apart. present counts whole frames of mappable memory in the span, managed those given to the backend.
+ * Invariants: the zones of a node do not overlap; spans of different nodes may, then the frames'
+ * records and memblock tell them apart. present counts whole frames of mappable memory in the span,
+ * managed those given to the backend.
  */
 #pragma once
 
@@ -75,15 +76,17 @@ struct node {
 	struct pfn_range span;
 	uint64_t present_pages;
 	struct zone zones[MAX_NR_ZONES];
-	/** Every zone with memory, nearest node first, highest zone first in each; ends with NULL. */
+	/**
+	 * Every zone with memory, nearest node first, highest zone first in each; ends with NULL.
+	 */
 	struct zone **zonelist;
 };
 
 const char *zone_name(enum zone_type type);
 
 /**
- * The highest zone that a request with @gfp may be served from, by its zone modifiers; MAX_NR_ZONES when they
- * contradict each other.
+ * The highest zone that a request with @gfp may be served from, by its zone modifiers; MAX_NR_ZONES
+ * when they contradict each other.
  */
 enum zone_type gfp_zone(gfp_t gfp);
 
@@ -92,34 +95,35 @@ static inline uint64_t zone_spanned_pages(const struct zone *zone)
 	return pfn_range_pages(zone->span);
 }
 
-/* ---- making them ------------------------------------------------------------------------------------------ */
+/* ---- making them ----------------------------------------------------------------------------- */
 
 #define LOCAL_DISTANCE	10
 #define REMOTE_DISTANCE 20
 
 /**
- * How far memory of @to is from node @from, as the device tree's distance matrix says; 10 is local, 20 the default.
- * Before zone_init(). Return: 0 | -EINVAL (no such node, or nearer than local), nothing changed
+ * How far memory of @to is from node @from, as the device tree's distance matrix says; 10 is local,
+ * 20 the default. Before zone_init(). Return: 0 | -EINVAL (no such node, or nearer than local),
+ * nothing changed
  */
 FPG_MUST_CHECK int node_distance_set(int from, int to, unsigned int distance);
 unsigned int node_distance(int from, int to);
 
 /**
- * From which frame on node @nid's memory is for movable allocations only; rounded up to a largest-order block. 0: none.
- * Before zone_init(). Return: 0 | -EINVAL (no such node)
+ * From which frame on node @nid's memory is for movable allocations only; rounded up to a
+ * largest-order block. 0: none. Before zone_init(). Return: 0 | -EINVAL (no such node)
  */
 FPG_MUST_CHECK int zone_movable_start_set(int nid, pfn_t start);
 
 /**
- * Make nodes and zones from memblock's memory (no-map excluded, partial frames rounded inwards) and log them.
- * Storage comes from memblock. Return: 0 | -ENOMEM | -ENODEV (no memory at all)
+ * Make nodes and zones from memblock's memory (no-map excluded, partial frames rounded inwards) and
+ * log them. Storage comes from memblock. Return: 0 | -ENOMEM | -ENODEV (no memory at all)
  */
 FPG_MUST_CHECK int zone_init(void);
 
 /** Forget all nodes, distances and movable starts. For tests that start over. */
 void zone_reset(void);
 
-/* ---- finding them ----------------------------------------------------------------------------------------- */
+/* ---- finding them ---------------------------------------------------------------------------- */
 
 /** Node @nid, or NULL when it has no memory. */
 struct node *node_by_id(int nid);
@@ -136,7 +140,10 @@ typedef bool (*zone_fn)(void *ctx, struct zone *zone);
 /** Each zone that has present pages: by node, then from DMA to Movable. */
 void zone_for_each(zone_fn fn, void *ctx);
 
-/** Whole frames of memory [start, end) of node nid; neighbours of one node are one. Return false to stop. */
+/**
+ * Whole frames of memory [start, end) of node nid; neighbours of one node are one. Return false to
+ * stop.
+ */
 typedef bool (*zone_memory_fn)(void *ctx, struct pfn_range frames, int nid);
 
 /** Each run of whole, mappable frames in memblock's memory, ascending. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The conformance suite: what every page-allocator backend must do, checked against a model that knows of each frame
- * whether it is free. One suite for all backends, for hosts and for the target; it allocates nothing and prints to a
- * struct out.
+ * The conformance suite: what every page-allocator backend must do, checked against a model that
+ * knows of each frame whether it is free. One suite for all backends, for hosts and for the target;
+ * it allocates nothing and prints to a struct out.
  *
- * The suite plays the front end: it populates records when a backend asks, and clears those of blocks it frees to a
- * backend that keeps none.
+ * The suite plays the front end: it populates records when a backend asks, and clears those of
+ * blocks it frees to a backend that keeps none.
  */
 #pragma once
 
@@ -23,7 +23,10 @@ struct conformance_block {
 /** What a caller supplies; nothing in it needs to be initialised but these. */
 struct conformance_env {
 	struct out *out;
-	/** Frames to play with: nobody else uses their records. At least four largest-order blocks and 5000 of them; any alignment. */
+	/**
+	 * Frames to play with: nobody else uses their records. At least four largest-order blocks
+	 * and 5000 of them; any alignment.
+	 */
 	struct pfn_range span;
 	/** A zone id that no real zone has. */
 	uint16_t zone_id;
@@ -52,7 +55,10 @@ struct conformance_result {
 	uint64_t operations;
 };
 
-/** Run every property on every backend of @table (NULL-terminated), and every ordered pair's hand-over. */
+/**
+ * Run every property on every backend of @table (NULL-terminated), and every ordered pair's
+ * hand-over.
+ */
 struct conformance_result conformance_run(const struct palloc_ops *const *table,
 					  struct conformance_env *env);
 
@@ -60,6 +66,9 @@ struct conformance_result conformance_run(const struct palloc_ops *const *table,
 struct conformance_result conformance_run_one(const struct palloc_ops *ops,
 					      struct conformance_env *env);
 
-/** Which sequence of operations bytes mean, for a fuzzer. Return: false when a property was violated. */
+/**
+ * Which sequence of operations bytes mean, for a fuzzer. Return: false when a property was
+ * violated.
+ */
 bool conformance_run_bytes(const struct palloc_ops *ops, struct conformance_env *env,
 			   const uint8_t *data, size_t bytes);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Hand-over between two backends, with blocks in use: nothing is lost, and what was allocated is freed by the new one. */
+/*
+ * Hand-over between two backends, with blocks in use: nothing is lost, and what was allocated is
+ * freed by the new one.
+ */
 #include "model.h"
 
 #include "fpg/base/errno.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The model: a byte a frame (hole, free, used) and a table of blocks in use. Every operation goes through it, so an
- * answer that contradicts it is noticed at once; model_verify() compares everything.
+ * The model: a byte a frame (hole, free, used) and a table of blocks in use. Every operation goes
+ * through it, so an answer that contradicts it is noticed at once; model_verify() compares
+ * everything.
  */
 #include "model.h"
 
@@ -42,7 +43,7 @@ struct palloc_req model_req(unsigned int order, enum migratetype type)
 				    .type = (uint8_t)type };
 }
 
-/* ---- instances ---------------------------------------------------------------------------------------------- */
+/* ---- instances ------------------------------------------------------------------------------- */
 
 static char *meta_of(const struct model *m, unsigned int area)
 {
@@ -102,7 +103,7 @@ bool model_guards(struct model *m)
 	return true;
 }
 
-/* ---- operations --------------------------------------------------------------------------------------------- */
+/* ---- operations ------------------------------------------------------------------------------ */
 
 static bool in_span(const struct model *m, struct pfn_range r)
 {

@@ -42,22 +42,28 @@ bool model_fail(struct model *m, const char *what, uint64_t frame);
 bool model_start(struct model *m, const struct palloc_ops *ops, struct conformance_env *env,
 		 unsigned int area);
 
-/** Another instance, with room for @runs, over the same frames and pageblocks in the other area; the model's frames are kept. */
+/**
+ * Another instance, with room for @runs, over the same frames and pageblocks in the other area; the
+ * model's frames are kept.
+ */
 bool model_instance(struct model *m, struct palloc *pa, const struct palloc_ops *ops,
 		    unsigned int area, uint32_t runs);
 
 /** The bytes around the metadata are untouched. */
 bool model_guards(struct model *m);
 
-/** Add a run; on success the model follows. Return: what the backend said, populating as often as it asks. */
+/**
+ * Add a run; on success the model follows. Return: what the backend said, populating as often as it
+ * asks.
+ */
 int model_add(struct model *m, uint64_t start, uint64_t end, enum palloc_run_state state);
 
 /** Add the usual memory: free runs with odd ends and holes between them. */
 bool model_add_memory(struct model *m);
 
 /**
- * Allocate; checks place, alignment and that every frame was free. A block that the table of blocks has no room for is
- * freed at once.
+ * Allocate; checks place, alignment and that every frame was free. A block that the table of blocks
+ * has no room for is freed at once.
  * Return: 0 | the backend's error; m->wrong is set when the answer was wrong
  */
 int model_alloc(struct model *m, const struct palloc_req *req, struct pfn_range *out);
@@ -93,7 +99,7 @@ static inline bool model_can(const struct model *m, uint32_t caps)
 /** A request for 1 << @order pages. */
 struct palloc_req model_req(unsigned int order, enum migratetype type);
 
-/* ---- the parts of the suite --------------------------------------------------------------------------------- */
+/* ---- the parts of the suite ------------------------------------------------------------------ */
 
 struct property {
 	const char *name;

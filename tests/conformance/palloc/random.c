@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Random sequences of operations: three numbers choose each, so that a seed or a fuzzer's bytes replay a run. */
+/*
+ * Random sequences of operations: three numbers choose each, so that a seed or a fuzzer's bytes
+ * replay a run.
+ */
 #include "model.h"
 
 #include "fpg/base/errno.h"
@@ -123,7 +126,9 @@ static bool step_shrink_or_add(struct model *m, uint64_t b, uint64_t c)
 bool model_step(struct model *m, uint64_t a, uint64_t b, uint64_t c)
 {
 	unsigned int kind = (unsigned int)(a % 100);
-	/* Three modes that change every few thousand steps fill memory, keep it level and empty it. */
+	/*
+	 * Three modes that change every few thousand steps fill memory, keep it level and empty it.
+	 */
 	unsigned int fill = m->operations / 3000 % 3 == 0 ? 62 :
 			    m->operations / 3000 % 3 == 1 ? 44 :
 							    30;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Properties of exact frames and of parts: claim, freeing in part, changing types, shrinking, runs of any length. */
+/*
+ * Properties of exact frames and of parts: claim, freeing in part, changing types, shrinking, runs
+ * of any length.
+ */
 #include "model.h"
 
 #include "fpg/base/errno.h"
