@@ -13,6 +13,7 @@ static const struct target_test *const tables[] = {
 	target_tests_protect,
 	target_tests_memory,
 	target_tests_palloc,
+	target_tests_conformance,
 };
 
 static bool wanted(const struct target_test *test, int argc, char **argv)

@@ -17,6 +17,7 @@ extern const struct target_test target_tests_trap[];
 extern const struct target_test target_tests_protect[];
 extern const struct target_test target_tests_memory[];
 extern const struct target_test target_tests_palloc[];
+extern const struct target_test target_tests_conformance[];
 
 /** Fails the running test with a line that says where and what. For use inside target_test.run. */
 #define KTAP_EXPECT(out, cond)                                                                     \

@@ -205,7 +205,8 @@ static inline bool frame_populated(pfn_t f)
 
 /**
  * Populate the records of @frames; see struct vmemmap_ops for @take and @give.
- * Context: no zone lock held (rules.md, Contexts and locks)
+ * Context: no zone lock held (rules.md, Contexts and locks); @take may not call the page allocator, which may itself
+ *          have to populate
  * Return:  0 | -ENOMEM (nothing changed)
  */
 FPG_MUST_CHECK int frame_table_populate(struct pfn_range frames, phys_addr_t (*take)(void *ctx),
