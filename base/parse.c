@@ -16,6 +16,9 @@
 /** Powers of 1024, by letter. */
 static const char units[] = "KMGTPE";
 
+/** Five digits and more are not read but counted. */
+#define LONG_NUMBER 10000
+
 static unsigned int digit_value(char c)
 {
 	if (c >= '0' && c <= '9') {
@@ -103,17 +106,14 @@ const char *format_size(char *buf, size_t buf_bytes, uint64_t bytes)
 		}
 		unit--;
 	}
-	if (unit == 0) {
-		out_printf(&b.out, "%" PRIu64 " B", bytes);
-	} else {
-		uint64_t halves = bytes >> (unit * 10 - 1);
-		out_printf(&b.out, "%" PRIu64 "%s %ciB", halves / 2, halves % 2 != 0 ? ".5" : "",
-			   units[unit - 1]);
-	}
-	if (b.overflow == 0) {
+	if (bytes >> (unit * 10) < LONG_NUMBER) {
+		uint64_t halves = unit != 0 ? bytes >> (unit * 10 - 1) : 2 * bytes;
+		const char name[] = { ' ', unit != 0 ? units[unit - 1] : 'B', '\0' };
+		out_printf(&b.out, "%" PRIu64 "%s%s%s", halves / 2, halves % 2 != 0 ? ".5" : "",
+			   name, unit != 0 ? "iB" : "");
 		return buf;
 	}
-	/* Too long for the buffer, so more than a TiB and odd: say that it is not exact. */
+	/* Too long to be read: say that it is not exact. */
 	unit = 1;
 	while (unit < ARRAY_SIZE(units) - 1 && bytes >> (unit * 10) >= 1024) {
 		unit++;

@@ -8,12 +8,8 @@
 #include <string.h>
 
 static const struct target_test *const tables[] = {
-	target_tests_string,
-	target_tests_trap,
-	target_tests_protect,
-	target_tests_memory,
-	target_tests_palloc,
-	target_tests_conformance,
+	target_tests_string, target_tests_trap,	  target_tests_protect,
+	target_tests_memory, target_tests_palloc, target_tests_conformance,
 };
 
 static bool wanted(const struct target_test *test, int argc, char **argv)
@@ -66,7 +62,8 @@ static int run_ktap(struct monitor *m, int argc, char **argv)
 }
 
 const struct monitor_command monitor_commands_tests[] = {
-	{ "ktap", "[NAME...]", "run the tests built into this image: all, or those whose name has NAME", 0,
+	{ "ktap", "[NAME...]",
+	  "run the tests built into this image: all, or those whose name has NAME", 0,
 	  MONITOR_WORDS, run_ktap },
 	{ 0 },
 };

@@ -20,10 +20,10 @@ extern const struct target_test target_tests_palloc[];
 extern const struct target_test target_tests_conformance[];
 
 /** Fails the running test with a line that says where and what. For use inside target_test.run. */
-#define KTAP_EXPECT(out, cond)                                                                     \
-	do {                                                                                       \
-		if (!(cond)) {                                                                     \
-			out_printf((out), "# %s:%d: expected %s\n", __FILE__, __LINE__, #cond);    \
-			return 1;                                                                  \
-		}                                                                                  \
+#define KTAP_EXPECT(out, cond)                                                                  \
+	do {                                                                                    \
+		if (!(cond)) {                                                                  \
+			out_printf((out), "# %s:%d: expected %s\n", __FILE__, __LINE__, #cond); \
+			return 1;                                                               \
+		}                                                                               \
 	} while (0)

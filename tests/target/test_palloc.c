@@ -63,7 +63,8 @@ static int no_block_is_handed_out_twice(struct out *out)
 	uint64_t free_before = page_alloc_free_pages();
 	uint64_t seed = port_time_ticks();
 	uint64_t state = seed;
-	out_printf(out, "# seed 0x%llx, backend %s\n", (unsigned long long)seed, page_alloc_backend_name());
+	out_printf(out, "# seed 0x%llx, backend %s\n", (unsigned long long)seed,
+		   page_alloc_backend_name());
 	for (uint32_t round = 0; round < ROUNDS; round++) {
 		uint32_t i = (uint32_t)(next_random(&state) % BLOCKS);
 		if (held[i].page != NULL) {
@@ -134,7 +135,8 @@ static bool count_bad_zone(void *ctx, struct zone *zone)
 	const char *why = "";
 	if (zone_check(zone, &why) != 0) {
 		c->bad++;
-		out_printf(c->out, "# zone %s of node %u: %s\n", zone_name(zone->type), zone->nid, why);
+		out_printf(c->out, "# zone %s of node %u: %s\n", zone_name(zone->type), zone->nid,
+			   why);
 	}
 	return true;
 }

@@ -47,10 +47,11 @@ static int expect_fault(struct out *out, void (*fn)(void *), uint64_t address, u
 	uint64_t got_tval = 0;
 	int rc = trap_expect(fn, &a, &got_cause, &got_tval);
 	if (rc != -EFAULT || got_cause != cause || got_tval != address) {
-		out_printf(out,
-			   "# 0x%llx: rc %d, cause %lld, tval 0x%llx; expected a trap with cause %llu\n",
-			   (unsigned long long)address, rc, (long long)got_cause,
-			   (unsigned long long)got_tval, (unsigned long long)cause);
+		out_printf(
+			out,
+			"# 0x%llx: rc %d, cause %lld, tval 0x%llx; expected a trap with cause %llu\n",
+			(unsigned long long)address, rc, (long long)got_cause,
+			(unsigned long long)got_tval, (unsigned long long)cause);
 		return 1;
 	}
 	return 0;
@@ -63,7 +64,8 @@ static uint64_t linear_alias(const void *image_symbol)
 
 static int writing_text_faults(struct out *out)
 {
-	return expect_fault(out, do_write, (uint64_t)(uintptr_t)__text_start, TRAP_STORE_PAGE_FAULT);
+	return expect_fault(out, do_write, (uint64_t)(uintptr_t)__text_start,
+			    TRAP_STORE_PAGE_FAULT);
 }
 
 static int writing_rodata_faults(struct out *out)

@@ -25,8 +25,8 @@
  * FPG_ENABLED(CONFIG_X): 1 when the Kconfig bool is y (defined as 1 in the generated header), else 0. For use in
  * `if`, not in `#if`: the branch that is off is still compiled and then dropped.
  */
-#define FPG_ENABLED(option)	     FPG_ENABLED_1(option)
-#define FPG_ENABLED_1(value)	     FPG_ENABLED_2(FPG_ENABLED_ARG_##value)
-#define FPG_ENABLED_ARG_1	     0,
-#define FPG_ENABLED_2(...)	     FPG_ENABLED_3(__VA_ARGS__ 1, 0, 0)
+#define FPG_ENABLED(option)	      FPG_ENABLED_1(option)
+#define FPG_ENABLED_1(value)	      FPG_ENABLED_2(FPG_ENABLED_ARG_##value)
+#define FPG_ENABLED_ARG_1	      0,
+#define FPG_ENABLED_2(...)	      FPG_ENABLED_3(__VA_ARGS__ 1, 0, 0)
 #define FPG_ENABLED_3(junk, val, ...) (val)

@@ -18,5 +18,8 @@ FPG_MUST_CHECK int parse_size(const char *s, const char **end, uint64_t *value);
 /** The same, and the whole string must be taken. Return: 0 | -EINVAL | -ERANGE */
 FPG_MUST_CHECK int parse_size_all(const char *s, uint64_t *value);
 
-/** A byte count for people: "64 KiB", "1.5 GiB", "4097 B". @buf at least 16 bytes. Return: @buf. */
+/**
+ * A byte count for people: "64 KiB", "1.5 GiB", "4097 B"; where that would take five digits or more, "~15.9 GiB", cut
+ * down to one decimal. @buf at least 16 bytes. Return: @buf.
+ */
 const char *format_size(char *buf, size_t buf_bytes, uint64_t bytes);
