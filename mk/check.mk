@@ -48,7 +48,7 @@ TIDY_HOST   := $(filter-out platform/host/%,$(wildcard $(HOST_OBJ_LIST:.o=.c))) 
 TIDY_TARGET := $(filter-out $(TIDY_HOST),$(wildcard $(TARGET_OBJ_LIST:.o=.c)))
 HEADERS     := $(filter %.h,$(C_FILES))
 
-$(TIDY_HOST:%=$(O)/tidy/%.ok): $(O)/tidy/%.ok: % $(HEADERS) .clang-tidy $(HOST_GEN)/config.h | $(LIBFDT_READY)
+$(TIDY_HOST:%=$(O)/tidy/%.ok): $(O)/tidy/%.ok: % $(HEADERS) .clang-tidy tests/.clang-tidy $(HOST_GEN)/config.h | $(LIBFDT_READY)
 	$(call say,TIDY,$<)
 	@mkdir -p $(@D)
 	$(Q)clang-tidy --quiet $< -- $(filter-out -f%,$(COMMON_CFLAGS)) -DFPG_HOSTED=1 -I. -Iplatform/host -Itests/support \
