@@ -59,10 +59,13 @@ static struct palloc_block zone_try(struct zone *zone, const struct palloc_req *
 	return block;
 }
 
-/** Undo an allocation that could not be recorded. */
+/** Undo an allocation that could not be recorded; with a backend that cannot free, the block stays out of use. */
 static void zone_return(struct zone *zone, const struct palloc_block *block)
 {
 	struct pfn_range range = { block->start, pfn_add(block->start, block->pages) };
+	if (!(zone->palloc->ops->caps & PALLOC_CAP_FREE)) {
+		return;
+	}
 	unsigned long flags = spin_lock_irqsave(&zone->lock);
 	FPG_CHECK(zone->palloc->ops->free(zone->palloc, range) == 0);
 	zone->free_pages += block->pages;

@@ -137,6 +137,11 @@ int palloc_handover(struct palloc *from, struct palloc *to, palloc_populate_fn p
 	if (from->span.start.n != to->span.start.n || from->span.end.n != to->span.end.n) {
 		return -EINVAL;
 	}
+	from->ops->stats(from, &stats);
+	if ((from->ops->caps & ~to->ops->caps & PALLOC_CAP_FREE) &&
+	    stats.free_pages != stats.managed_pages) {
+		return -ENOTSUP;
+	}
 	from->state = PALLOC_RETIRING;
 	if (to->ops->caps & PALLOC_CAP_RECORDS) {
 		from->ops->walk(from, prepare_run, &h);

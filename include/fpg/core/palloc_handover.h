@@ -21,7 +21,7 @@ uint32_t palloc_managed_runs(const struct palloc *pa);
  * @to        just initialised, same span, zone and pageblocks, its geometry with room for
  *            palloc_managed_runs(@from)
  * @populate  for records that @to needs and @from did not
- * Return:    0, @from is RETIRED and @to LIVE | -ENOMEM (records) | -EINVAL (spans differ, or @to
+ * Return:    0, @from is RETIRED and @to LIVE | -ENOTSUP (blocks are in use and @to cannot free) | -ENOMEM (records) | -EINVAL (spans differ, or @to
  *            refuses a run): @from serves on, @to is to be thrown away | -EUCLEAN: counts differ
  *            afterwards, which is a bug
  */

@@ -22,7 +22,14 @@ static bool move(struct model *m, const struct palloc_ops *to)
 	if (!model_instance(m, &next, to, 1 - m->area, palloc_managed_runs(&m->pa))) {
 		return false;
 	}
+	bool refused = model_can(m, PALLOC_CAP_FREE) && !(to->caps & PALLOC_CAP_FREE) &&
+		       m->free_pages != m->managed_pages;
 	int err = palloc_handover(&m->pa, &next, populate, m->env);
+	if (refused) {
+		/* What is in use could never be freed there: nothing has changed. */
+		MODEL_EXPECT(m, err == -ENOTSUP, (uint64_t)-err);
+		return model_verify(m);
+	}
 	MODEL_EXPECT(m, err == 0, (uint64_t)-err);
 	MODEL_EXPECT(m, m->pa.state == PALLOC_RETIRED && next.state == PALLOC_LIVE, 0);
 	MODEL_EXPECT(m, m->free_pages == free_pages, 0);
