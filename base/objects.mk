@@ -1,3 +1,3 @@
 obj-y += base/out.o base/json.o base/assert.o
 obj-y += base/bits.o
-obj-y += base/parse.o base/sort.o
+obj-y += base/parse.o base/sort.o base/errno_name.o

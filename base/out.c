@@ -320,3 +320,12 @@ void out_buffer_init(struct out_buffer *b, char *buf, size_t size)
 	*b = (struct out_buffer){ .out = { buffer_write }, .buf = buf, .size = size };
 	buf[0] = '\0';
 }
+
+void out_hide_controls(char *s)
+{
+	for (; *s != '\0'; s++) {
+		if ((unsigned char)*s < 0x20 || *s == 0x7f) {
+			*s = '?';
+		}
+	}
+}

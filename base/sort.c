@@ -58,6 +58,20 @@ void sort_heap_make(void *base, size_t count, size_t bytes, sort_cmp_fn cmp)
 	}
 }
 
+void sort_heap_added(void *base, size_t count, size_t bytes, sort_cmp_fn cmp)
+{
+	uint64_t value[SORT_WORDS];
+	size_t words = bytes / sizeof(uint64_t);
+	uint64_t *elements = base;
+	size_t hole = count - 1;
+	copy_element(value, elements + hole * words, words);
+	while (hole > 0 && cmp(elements + (hole - 1) / 2 * words, value) < 0) {
+		copy_element(elements + hole * words, elements + (hole - 1) / 2 * words, words);
+		hole = (hole - 1) / 2;
+	}
+	copy_element(elements + hole * words, value, words);
+}
+
 void sort_heap_replaced(void *base, size_t count, size_t bytes, sort_cmp_fn cmp)
 {
 	uint64_t value[SORT_WORDS];

@@ -22,5 +22,26 @@ struct phys_range boot_ram_run(const struct boot_memory *bm, phys_addr_t addr);
 /** Image, blob, initrd, the tree's reservations, the guess, memmap=. */
 FPG_MUST_CHECK int boot_reserve_static(struct boot_memory *bm, uint32_t placed);
 
+/** One range for one owner. */
+struct boot_reservation {
+	struct phys_range range;
+	struct mem_owner owner;
+	/** Rounded outwards, because no-map is about pages. */
+	bool nomap;
+	/** No claim on bytes that others hold. */
+	bool unclaimed;
+};
+
+FPG_MUST_CHECK int boot_reserve(const struct boot_reservation *r);
+
+/** Whose the range of a list is. */
+struct mem_owner boot_range_owner(const struct dt_range *r);
+
+/** Warn of a range of the tree that meets the image; remember it as an area if it is one. */
+void boot_meet_listed(struct boot_memory *bm, const struct dt_range *r);
+
+/** The first @placed ranges of the reserved list, which is used up. */
+FPG_MUST_CHECK int boot_reserve_listed(struct boot_memory *bm, uint32_t placed);
+
 /** Nodes without a place. */
 FPG_MUST_CHECK int boot_reserve_dynamic(struct boot_memory *bm, uint32_t placed);

@@ -3,7 +3,7 @@
  * Reservations, each with its owner: image segments, blob, initrd; then the memory reservation block and reserved
  * nodes, ascending; the guess about firmware; memmap=; last the nodes that only say how much they want.
  *
- * Reservations are exact to the byte. Of overlapping ones the first holds the bytes and the later is kept by memblock
+ * Reservations are exact to the byte; core/boot_memory_overlap.c has those of the tree. Of overlapping ones the first holds the bytes and the later is kept by memblock
  * as a claim. No-map is about pages, so no-map memory is rounded outwards.
  */
 #define LOG_MODULE "memory"
@@ -23,18 +23,27 @@
 /** Distance from the start of RAM at which firmware starts its payload: what text_offset in the image header asks for. */
 #define PAYLOAD_OFFSET SZ_2M
 
-static int reserve(struct phys_range range, bool nomap, struct mem_owner owner)
+int boot_reserve(const struct boot_reservation *r)
 {
-	int err = memblock_reserve_owned(range.base, range.size,
-					 nomap ? MEMBLOCK_NOMAP : MEMBLOCK_NONE, owner);
+	struct phys_range range = r->range;
+	enum memblock_flags flags = r->nomap ? MEMBLOCK_NOMAP : MEMBLOCK_NONE;
+	int err = r->unclaimed ?
+			  memblock_reserve_unclaimed(range.base, range.size, flags, r->owner) :
+			  memblock_reserve_owned(range.base, range.size, flags, r->owner);
 	phys_addr_t first = ALIGN_DOWN(range.base, PAGE_SIZE);
 	phys_addr_t end = phys_range_end(range);
 	phys_addr_t last = end > ALIGN_DOWN(PHYS_ADDR_MAX, PAGE_SIZE) ? PHYS_ADDR_MAX :
 									ALIGN_UP(end, PAGE_SIZE);
-	if (err == 0 && nomap && (first != range.base || last != end)) {
+	if (err == 0 && r->nomap && (first != range.base || last != end)) {
 		err = memblock_mark_nomap(first, last - first);
 	}
 	return err;
+}
+
+static int reserve(struct phys_range range, bool nomap, struct mem_owner owner)
+{
+	return boot_reserve(
+		&(struct boot_reservation){ .range = range, .owner = owner, .nomap = nomap });
 }
 
 /* ---- what was loaded ----------------------------------------------------------------------------------------- */
@@ -119,13 +128,13 @@ static void remember_area(struct boot_memory *bm, const struct dt_range *r, stru
 	bm->areas[bm->area_count++] = (struct boot_area){ range, r->node, r->flags };
 }
 
-static struct mem_owner range_owner(const struct dt_range *r)
+struct mem_owner boot_range_owner(const struct dt_range *r)
 {
 	return mem_owner(is_cma(r) ? OWNER_CMA : (enum owner_kind)r->kind, (enum owner_rule)r->rule,
 			 r->node);
 }
 
-static int reserve_listed(struct boot_memory *bm, const struct dt_range *r)
+void boot_meet_listed(struct boot_memory *bm, const struct dt_range *r)
 {
 	struct phys_range range = { r->base, r->size };
 	if (phys_ranges_overlap(range, image_range(bm))) {
@@ -133,27 +142,35 @@ static int reserve_listed(struct boot_memory *bm, const struct dt_range *r)
 			r->node < 0 ? "memory reservation block: " : "reserved ", r->base, r->size);
 	}
 	remember_area(bm, r, range);
-	return reserve(range, r->flags & DT_RANGE_NOMAP, range_owner(r));
 }
 
 /**
  * Some firmware neither describes its memory nor can bear it being used. When the payload was started 2 MiB above the
  * start of RAM and nothing in the tree is about the bytes before it, they are taken to be firmware.
+ * Return: size 0 when there is nothing to guess
  */
-static int guess_firmware(struct boot_memory *bm, uint32_t placed)
+static struct phys_range guess_firmware(const struct boot_memory *bm, uint32_t placed)
 {
 	phys_addr_t load = bm->in.image->load;
 	struct phys_range run = boot_ram_run(bm, load);
 	if (!FPG_ENABLED(CONFIG_FIRMWARE_GUESS) || !bm->args.firmware_guess || run.size == 0 ||
 	    load - run.base != PAYLOAD_OFFSET) {
-		return 0;
+		return (struct phys_range){ 0, 0 };
 	}
 	struct phys_range guess = { run.base, load - run.base };
 	for (uint32_t i = 0; i < placed; i++) {
 		const struct dt_range *r = &bm->facts.reserved.at[i];
 		if (phys_ranges_overlap(guess, (struct phys_range){ r->base, r->size })) {
-			return 0;
+			return (struct phys_range){ 0, 0 };
 		}
+	}
+	return guess;
+}
+
+static int reserve_guess(struct boot_memory *bm, struct phys_range guess)
+{
+	if (guess.size == 0) {
+		return 0;
 	}
 	pr_warn("nothing describes the firmware: %#" PRIx64 "+%#" PRIx64
 		" below the image is taken to be its (firmware_guess=off keeps it free)",
@@ -180,12 +197,13 @@ static int reserve_memmap(struct boot_memory *bm)
 
 int boot_reserve_static(struct boot_memory *bm, uint32_t placed)
 {
+	struct phys_range guess = guess_firmware(bm, placed);
 	int err = reserve_loaded(bm);
-	for (uint32_t i = 0; err == 0 && i < placed; i++) {
-		err = reserve_listed(bm, &bm->facts.reserved.at[i]);
+	if (err == 0) {
+		err = boot_reserve_listed(bm, placed);
 	}
 	if (err == 0) {
-		err = guess_firmware(bm, placed);
+		err = reserve_guess(bm, guess);
 	}
 	if (err == 0) {
 		err = reserve_memmap(bm);
@@ -231,23 +249,41 @@ int boot_memory_release_cma(struct boot_memory *bm)
 
 /* ---- nodes that only say how much ------------------------------------------------------------------------------ */
 
+/** Regions that all searches for places may look at together: trees that are meant to boot need a small part of it. */
+#define PLACE_PATIENCE (1UL << 24)
+
+/** One more search, which looks at each region at most once. Return: false when that is too many; none is left then */
+static bool may_search(uint64_t *patience)
+{
+	uint64_t regions = memblock_used(&memblock.memory) + memblock_used(&memblock.reserved);
+	bool may = *patience >= regions;
+	*patience = may ? *patience - regions : 0;
+	return may;
+}
+
 /** First of the node's alloc-ranges that has room, from its top down; anywhere without alloc-ranges. 0: none. */
 static phys_addr_t place_dynamic(const struct boot_memory *bm, const struct dt_range *r,
-				 uint64_t bytes, phys_addr_t align)
+				 uint64_t bytes, phys_addr_t align, uint64_t *patience)
 {
-	struct mem_owner owner = range_owner(r);
+	struct mem_owner owner = boot_range_owner(r);
 	if (!(r->flags & DT_RANGE_ALLOC_RANGES)) {
-		return memblock_phys_alloc_owned(bytes, align, 0, MEMBLOCK_ALLOC_ANYWHERE,
-						 NUMA_NO_NODE, owner);
+		return !may_search(patience) ?
+			       0 :
+			       memblock_phys_alloc_owned(bytes, align, 0, MEMBLOCK_ALLOC_ANYWHERE,
+							 NUMA_NO_NODE, owner);
 	}
-	for (uint32_t i = 0;; i++) {
+	struct dt_alloc_ranges ranges = dt_alloc_ranges(&bm->facts, r);
+	for (;;) {
 		struct phys_range range;
-		int err = dt_alloc_range(&bm->facts, r, i, &range);
+		int err = dt_alloc_ranges_next(&ranges, &range);
 		if (err == -ENOENT) {
 			return 0;
 		}
 		phys_addr_t got = 0;
 		if (err == 0 && range.size >= bytes) {
+			if (!may_search(patience)) {
+				return 0;
+			}
 			got = memblock_phys_alloc_owned(bytes, align, range.base,
 							phys_range_end(range), NUMA_NO_NODE, owner);
 		}
@@ -260,6 +296,7 @@ static phys_addr_t place_dynamic(const struct boot_memory *bm, const struct dt_r
 int boot_reserve_dynamic(struct boot_memory *bm, uint32_t placed)
 {
 	const struct dt_list *list = &bm->facts.reserved;
+	uint64_t patience = PLACE_PATIENCE;
 	for (uint32_t i = placed; i < list->count; i++) {
 		const struct dt_range *r = &list->at[i];
 		bool cma = is_cma(r);
@@ -269,13 +306,14 @@ int boot_reserve_dynamic(struct boot_memory *bm, uint32_t placed)
 		phys_addr_t base = 0;
 		if (bytes <= UINT64_MAX - unit) {
 			bytes = ALIGN_UP(bytes, unit);
-			base = place_dynamic(bm, r, bytes, align);
+			base = place_dynamic(bm, r, bytes, align, &patience);
 		}
 		if (base == 0) {
 			dt_warn(&bm->facts, r->node,
-				"no place for %#" PRIx64 " bytes aligned to %#" PRIx64 "%s",
+				"no place for %#" PRIx64 " bytes aligned to %#" PRIx64 "%s%s",
 				r->size, align,
-				r->flags & DT_RANGE_ALLOC_RANGES ? " in its alloc-ranges" : "");
+				r->flags & DT_RANGE_ALLOC_RANGES ? " in its alloc-ranges" : "",
+				patience == 0 ? ": too many ranges to look through" : "");
 			continue;
 		}
 		struct phys_range range = { base, bytes };
@@ -283,7 +321,7 @@ int boot_reserve_dynamic(struct boot_memory *bm, uint32_t placed)
 			" is the place of a reserved node that asked for %#" PRIx64 " bytes",
 			base, bytes, r->size);
 		remember_area(bm, r, range);
-		int err = r->flags & DT_RANGE_NOMAP ? reserve(range, true, range_owner(r)) : 0;
+		int err = r->flags & DT_RANGE_NOMAP ? reserve(range, true, boot_range_owner(r)) : 0;
 		if (err != 0) {
 			return err;
 		}

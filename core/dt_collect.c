@@ -32,6 +32,7 @@ const char *dt_node_path(const void *blob, int32_t node, char *buf, size_t buf_b
 	} else if (err < 0) {
 		memcpy(buf, "?", 2);
 	}
+	out_hide_controls(buf);
 	return buf;
 }
 
@@ -191,6 +192,20 @@ static int complete(const struct dt_facts *facts)
 		       0;
 }
 
+/** What the walk did not look at. */
+static void warn_passed_over(struct dt_facts *facts, const struct dt_walk *w)
+{
+	if (w->too_deep != 0) {
+		dt_warn(facts, w->first_too_deep,
+			"more than %d levels deep, passed over: %" PRIu32 " such node%s",
+			DT_MAX_DEPTH, w->too_deep, w->too_deep == 1 ? "" : "s");
+	}
+	if (dt_translate_gave_up()) {
+		dt_warn(facts, -1,
+			"ranges is too long for the number of addresses: not all are translated");
+	}
+}
+
 int dt_collect(struct dt_facts *facts, const void *blob)
 {
 	facts_init(facts, blob);
@@ -199,6 +214,7 @@ int dt_collect(struct dt_facts *facts, const void *blob)
 	while (dt_walk_next(w)) {
 		collect_node(facts, w);
 	}
+	warn_passed_over(facts, w);
 	if (facts->memory.found == 0) {
 		/* Better a memory node without device_type than no memory. */
 		facts->untyped_memory = true;

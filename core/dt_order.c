@@ -9,6 +9,7 @@
 #include "fpg/base/sort.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 static int compare_u64(uint64_t a, uint64_t b)
 {
@@ -103,8 +104,8 @@ void dt_memory_union(struct dt_facts *facts)
 	list->found = kept;
 }
 
-/** Put ranges [from, to), which hang together by overlaps, in the order of the tree. */
-static void order_cluster(struct dt_facts *facts, uint32_t from, uint32_t to)
+/** Ranges [from, to) hang together by overlaps. Said of each that meets another node's. */
+static void warn_cluster(struct dt_facts *facts, uint32_t from, uint32_t to)
 {
 	struct dt_range *at = facts->reserved.at;
 	uint32_t farthest = from;
@@ -123,33 +124,60 @@ static void order_cluster(struct dt_facts *facts, uint32_t from, uint32_t to)
 			farthest = i;
 		}
 	}
+}
+
+/** Of ranges [from, to), make one of those that overlap and are of one node. Return: how many are left */
+static uint32_t unite_nodes(struct dt_range *at, uint32_t from, uint32_t to)
+{
+	uint32_t last = from;
 	sort_elements(at + from, to - from, sizeof(*at), by_place_in_tree);
+	for (uint32_t i = from + 1; i < to; i++) {
+		phys_addr_t end = at[last].base + at[last].size;
+		if (at[i].node != at[last].node || at[i].base >= end) {
+			at[++last] = at[i];
+		} else if (at[i].base + at[i].size > end) {
+			at[last].size = at[i].base + at[i].size - at[last].base;
+		}
+	}
+	sort_elements(at + from, last + 1 - from, sizeof(*at), by_address);
+	return last + 1 - from;
+}
+
+/** The ranges with a place that hang together with range @from. Return: the end of them */
+static uint32_t cluster_end(const struct dt_list *list, uint32_t from, uint32_t placed)
+{
+	phys_addr_t end = list->at[from].base + list->at[from].size;
+	uint32_t i = from + 1;
+	for (; i < placed && list->at[i].base < end; i++) {
+		phys_addr_t its_end = list->at[i].base + list->at[i].size;
+		end = its_end > end ? its_end : end;
+	}
+	return i;
 }
 
 uint32_t dt_reserved_sort(struct dt_facts *facts)
 {
 	struct dt_list *list = &facts->reserved;
 	uint32_t placed = 0;
+	uint32_t kept = 0;
 	FPG_CHECK(list->found <= list->capacity);
 	sort_elements(list->at, list->count, sizeof(list->at[0]), reserved_order);
 	while (placed < list->count && !(list->at[placed].flags & DT_RANGE_DYNAMIC)) {
 		placed++;
 	}
-	uint32_t from = 0;
-	phys_addr_t end = 0;
-	for (uint32_t i = 0; i < placed; i++) {
-		if (i > from && list->at[i].base >= end) {
-			if (i - from > 1) {
-				order_cluster(facts, from, i);
-			}
-			from = i;
-			end = 0;
+	for (uint32_t from = 0; from < placed;) {
+		uint32_t to = cluster_end(list, from, placed);
+		uint32_t left = 1;
+		if (to - from > 1) {
+			warn_cluster(facts, from, to);
+			left = unite_nodes(list->at, from, to);
 		}
-		phys_addr_t its_end = list->at[i].base + list->at[i].size;
-		end = its_end > end ? its_end : end;
+		memmove(&list->at[kept], &list->at[from], left * sizeof(list->at[0]));
+		kept += left;
+		from = to;
 	}
-	if (placed - from > 1) {
-		order_cluster(facts, from, placed);
-	}
-	return placed;
+	memmove(&list->at[kept], &list->at[placed], (list->count - placed) * sizeof(list->at[0]));
+	list->count -= placed - kept;
+	list->found = list->count;
+	return kept;
 }

@@ -195,26 +195,31 @@ void dt_collect_reserved(struct dt_facts *facts, const struct dt_walk *w)
 	}
 }
 
-int dt_alloc_range(const struct dt_facts *facts, const struct dt_range *dynamic, uint32_t index,
-		   struct phys_range *out)
+struct dt_alloc_ranges dt_alloc_ranges(const struct dt_facts *facts, const struct dt_range *dynamic)
 {
-	int bytes;
-	const void *data = fdt_getprop(facts->blob, dynamic->node, "alloc-ranges", &bytes);
-	if (data == NULL) {
-		return -ENOENT;
+	int bytes = 0;
+	const void *data = NULL;
+	if (dynamic->flags & DT_RANGE_ALLOC_RANGES) {
+		data = fdt_getprop(facts->blob, dynamic->node, "alloc-ranges", &bytes);
 	}
-	struct dt_tuples t = {
-		.value = { data, (uint32_t)bytes },
+	return (struct dt_alloc_ranges){
+		.data = data,
+		.bytes = data != NULL ? (uint32_t)bytes : 0,
 		.address_cells = dynamic->address_cells,
 		.size_cells = dynamic->size_cells,
 	};
-	uint64_t skip = (uint64_t)index * dt_tuple_bytes(&t);
-	if (skip >= t.value.bytes) {
-		return -ENOENT;
-	}
-	t.value.data += skip;
-	t.value.bytes -= (uint32_t)skip;
+}
+
+int dt_alloc_ranges_next(struct dt_alloc_ranges *ranges, struct phys_range *out)
+{
+	struct dt_tuples t = {
+		.value = { ranges->data, ranges->bytes },
+		.address_cells = ranges->address_cells,
+		.size_cells = ranges->size_cells,
+	};
 	int got = dt_tuple_next(&t, &out->base, &out->size);
+	ranges->data = t.value.data;
+	ranges->bytes = t.value.bytes;
 	if (got <= 0) {
 		return got == 0 ? -ENOENT : got;
 	}

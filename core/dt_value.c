@@ -100,6 +100,21 @@ int dt_tuple_next(struct dt_tuples *t, uint64_t *base, uint64_t *size)
 	return 1;
 }
 
+/** Entries of ranges that one walk looks at: some hundred times what real trees need. */
+#define TRANSLATE_PATIENCE (1U << 20)
+
+static uint32_t translate_patience;
+
+void dt_translate_begin(void)
+{
+	translate_patience = TRANSLATE_PATIENCE;
+}
+
+bool dt_translate_gave_up(void)
+{
+	return translate_patience == 0;
+}
+
 bool dt_translate_once(const struct dt_level *level, const struct dt_level *parent, uint64_t *base,
 		       uint64_t size)
 {
@@ -121,7 +136,8 @@ bool dt_translate_once(const struct dt_level *level, const struct dt_level *pare
 		return false;
 	}
 	const uint8_t *p = level->ranges.data;
-	for (uint32_t left = level->ranges.bytes; left >= bytes; left -= bytes, p += bytes) {
+	for (uint32_t left = level->ranges.bytes; left >= bytes && translate_patience > 0;
+	     left -= bytes, p += bytes, translate_patience--) {
 		uint64_t from;
 		uint64_t to;
 		uint64_t span;

@@ -53,8 +53,11 @@ static enum dt_prop prop_by_name(const char *name)
 struct dt_walk *dt_walk_begin(const void *blob)
 {
 	letters_init();
+	dt_translate_begin();
 	the_walk.blob = blob;
 	the_walk.next = 0;
+	the_walk.too_deep = 0;
+	the_walk.first_too_deep = -1;
 	the_walk.node = -1;
 	the_walk.depth = -1;
 	return &the_walk;
@@ -189,6 +192,7 @@ bool dt_walk_next(struct dt_walk *w)
 		} else if (tag == FDT_BEGIN_NODE) {
 			w->depth++;
 			if (w->depth >= DT_MAX_DEPTH) {
+				w->first_too_deep = w->too_deep++ == 0 ? at : w->first_too_deep;
 				continue;
 			}
 			w->node = at;

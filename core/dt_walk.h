@@ -4,7 +4,7 @@
  * at hand and the cells, ranges and status of its parents on a stack.
  *
  * Invariants: the blob passed dt_check_blob(); nothing is looked up by walking again. Nodes deeper than DT_MAX_DEPTH
- * are passed over. Properties after a node's first subnode are not seen, as in libfdt.
+ * are passed over and counted. Properties after a node's first subnode are not seen, as in libfdt.
  */
 #pragma once
 
@@ -94,6 +94,9 @@ struct dt_level {
 struct dt_walk {
 	const void *blob;
 	int next;
+	/** Nodes passed over because they lie too deep, and the first of them (-1: none). */
+	uint32_t too_deep;
+	int32_t first_too_deep;
 	/** The node the walk stands at: */
 	int32_t node;
 	int depth;
@@ -173,9 +176,17 @@ int dt_tuple_next(struct dt_tuples *t, uint64_t *base, uint64_t *size);
  */
 bool dt_translate(const struct dt_walk *w, int depth, uint64_t *base, uint64_t size);
 
-/** Through the ranges of @level alone; @parent gives the cells on its other side. */
+/**
+ * Through the ranges of @level alone; @parent gives the cells on its other side. A walk has patience for so many entries
+ * of ranges only, or it would be quadratic where long ranges meet long lists; afterwards nothing is translated any more.
+ */
 bool dt_translate_once(const struct dt_level *level, const struct dt_level *parent, uint64_t *base,
 		       uint64_t size);
+
+/** A walk begins: patience is new. */
+void dt_translate_begin(void);
+/** The patience of this walk ended. */
+bool dt_translate_gave_up(void);
 
 /* ---- parts of the collection, each called at the nodes it is about ------------------------------------------ */
 

@@ -32,7 +32,11 @@ static const char *reserved_node_name(struct mem_owner owner)
 	if (from == NULL || from->facts == NULL || from->facts->blob == NULL) {
 		return NULL;
 	}
-	return fdt_get_name(from->facts->blob, owner.node, NULL);
+	if (fdt_version(from->facts->blob) < 16) {
+		return fdt_get_name(from->facts->blob, owner.node, NULL);
+	}
+	/* fdt_get_name() looks for the name's end each time, and a blob can have one of megabytes and many rows of it. */
+	return fdt_offset_ptr(from->facts->blob, owner.node + FDT_TAGSIZE, 1);
 }
 
 static void put_owner(struct out *out, struct mem_owner owner)
@@ -43,10 +47,10 @@ static void put_owner(struct out *out, struct mem_owner owner)
 	} else if (node == NULL) {
 		out_puts(out, owner_kind_name((enum owner_kind)owner.kind));
 	} else if (owner.kind == OWNER_RESERVED_NODE) {
-		out_printf(out, "/reserved-memory/%s", node);
+		out_printf(out, "/reserved-memory/%.*s", LEDGER_NAME_BYTES, node);
 	} else {
-		out_printf(out, "%s /reserved-memory/%s",
-			   owner_kind_name((enum owner_kind)owner.kind), node);
+		out_printf(out, "%s /reserved-memory/%.*s",
+			   owner_kind_name((enum owner_kind)owner.kind), LEDGER_NAME_BYTES, node);
 	}
 }
 
@@ -86,5 +90,6 @@ const char *ledger_holder(const struct ledger_row *row, char *buf, size_t buf_by
 		out_puts(&b.out, ledger_kind_name((enum ledger_kind)row->kind));
 		break;
 	}
+	out_hide_controls(buf);
 	return buf;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Warnings of the boot, kept for the map: texts one after the other, each terminated. Bounded; what
- * does not fit is counted. Runs inside the log's lock, so it must not log.
+ * Warnings of the boot, kept for the map as "module: text", one after the other, each terminated.
+ * Bounded; what does not fit is counted. Runs inside the log's lock, so it must not log.
  */
 #define LOG_MODULE "ledger"
 #include "ledger_private.h"
@@ -24,13 +24,17 @@ static struct {
 
 static void on_warning(void *ctx, enum log_level level, const char *module, const char *text)
 {
-	size_t bytes = strlen(text) + 1;
+	size_t name = strlen(module);
+	size_t rest = strlen(text) + 1;
+	size_t bytes = name + strlen(": ") + rest;
 	(void)ctx;
 	(void)level;
-	(void)module;
 	/* Once one did not fit, none is kept: the list stays a beginning of what was said. */
 	if (warnings.kept == warnings.count && warnings.used + bytes <= WARNING_BYTES) {
-		memcpy(warnings.text + warnings.used, text, bytes);
+		char *at = warnings.text + warnings.used;
+		memcpy(at, module, name);
+		memcpy(at + name, ": ", 2);
+		memcpy(at + name + 2, text, rest);
 		warnings.used += bytes;
 		warnings.kept++;
 	}

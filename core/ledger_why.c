@@ -18,11 +18,15 @@
 
 #define SENTENCE_BYTES 512
 
+/** Each costs a walk of the tree for its path. */
+#define CLAIMS_TOLD 16
+
 /** One answer: what is known of the address, and where sentences go. */
 struct why {
 	phys_addr_t address;
 	struct ledger_row row;
 	bool found;
+	/** That of the address, else the nearest. */
 	struct ledger_ram ram;
 	bool in_ram;
 	/** What the device tree describes in all, and what was cut from it. */
@@ -31,6 +35,7 @@ struct why {
 	phys_addr_t ram_start;
 	phys_addr_t ram_end;
 	uint32_t ram_ranges;
+	uint32_t claims;
 	void (*say)(struct why *w, const char *sentence);
 	struct out *out;
 	struct json *j;
@@ -63,14 +68,21 @@ static void find_ram(struct why *w)
 {
 	const struct ledger_sources *from = ledger_sources();
 	struct ledger_ram ram;
+	phys_addr_t nearest = PHYS_ADDR_MAX;
 	for (uint32_t i = 0; from->ram(from->ctx, i, &ram); i++) {
+		phys_addr_t end = ram.base + ram.size;
+		phys_addr_t far = w->address < ram.base ? ram.base - w->address :
+				  w->address < end	? 0 :
+							  w->address - end + 1;
+		/* What was cut from a range, or rounded off, still is one range. */
+		w->ram_ranges += i == 0 || ram.base != w->ram_end;
 		w->ram_start = i == 0 ? ram.base : w->ram_start;
-		w->ram_end = ram.base + ram.size;
+		w->ram_end = end;
 		w->ram_bytes += ram.size;
-		w->ram_ranges++;
-		if (w->address >= ram.base && w->address - ram.base < ram.size) {
+		w->in_ram |= far == 0;
+		if (far < nearest || i == 0) {
+			nearest = far;
 			w->ram = ram;
-			w->in_ram = true;
 		}
 	}
 }
@@ -113,8 +125,13 @@ static void say_owner(struct why *w)
 	if (owner.kind == OWNER_FIRMWARE) {
 		say(w, "The firmware stays there and runs in M-mode: the machine "
 		       "keeps everybody else out of it.");
+		if (owner.rule == RULE_FIRMWARE_GUESS) {
+			say(w, "If there is no firmware here, firmware_guess=off in the bootargs "
+			       "frees it.");
+		}
 	}
-	if (owner.rule == RULE_NODE_REG || owner.rule == RULE_NODE_DYNAMIC) {
+	bool by_node = owner.rule == RULE_NODE_REG || owner.rule == RULE_NODE_DYNAMIC;
+	if (by_node && owner.kind != OWNER_FIRMWARE) {
 		say(w, "To get it back, change or remove that node in the device tree.");
 	}
 }
@@ -236,6 +253,9 @@ static void say_row(struct why *w)
 static bool say_claim(void *ctx, const struct memblock_region *claim)
 {
 	struct why *w = ctx;
+	if (w->claims++ >= CLAIMS_TOLD) {
+		return true;
+	}
 	say(w, "Claimed as well, later, by '%s': 0x%llx-0x%llx%s.",
 	    owner_kind_name((enum owner_kind)claim->owner.kind), (unsigned long long)claim->base,
 	    ull(claim->base + claim->size),
@@ -244,15 +264,15 @@ static bool say_claim(void *ctx, const struct memblock_region *claim)
 	return true;
 }
 
-static void say_ram(struct why *w)
+static void say_ram(struct why *w, const char *what)
 {
 	char path[DT_PATH_BYTES];
 	char size[24];
 	const char *node = path_of(w->ram.node, path);
-	say(w, "It is part of the RAM at 0x%llx-0x%llx (%s)%s%s, node %d.",
-	    (unsigned long long)w->ram.base, ull(w->ram.base + w->ram.size),
-	    format_size(size, sizeof(size), w->ram.size), node != NULL ? ", described by " : "",
-	    node != NULL ? node : "", w->ram.nid < 0 ? 0 : w->ram.nid);
+	say(w, "%s 0x%llx-0x%llx (%s)%s%s, node %d.", what, (unsigned long long)w->ram.base,
+	    ull(w->ram.base + w->ram.size), format_size(size, sizeof(size), w->ram.size),
+	    node != NULL ? ", described by " : "", node != NULL ? node : "",
+	    w->ram.nid < 0 ? 0 : w->ram.nid);
 }
 
 static int ask(struct why *w)
@@ -273,9 +293,15 @@ static void answer(struct why *w)
 		       "and nothing reserves it.");
 	}
 	memblock_claims_at(w->address, say_claim, w);
+	if (w->claims > CLAIMS_TOLD) {
+		say(w, "And by %u more.", w->claims - CLAIMS_TOLD);
+	}
 	if (w->in_ram) {
-		say_ram(w);
+		say_ram(w, "It is part of the RAM at");
 	} else {
+		if (w->ram_ranges != 0) {
+			say_ram(w, "The nearest RAM is");
+		}
 		say_all_ram(w);
 	}
 }

@@ -22,7 +22,12 @@ struct request {
 	int nid;
 	bool exact_nid;
 	struct mem_owner owner;
+	/** Who asked, for memblock=debug: the caller of the public function. */
+	const void *caller;
 };
+
+/** In a public function only: what is inlined into it has the same caller. */
+#define CALLER __builtin_return_address(0)
 
 /* ---- search ------------------------------------------------------------------------------------------------- */
 
@@ -121,7 +126,7 @@ phys_addr_t memblock_find_in_range(phys_addr_t start, phys_addr_t end, phys_addr
 
 /* ---- physical ----------------------------------------------------------------------------------------------- */
 
-static void trace_request(const char *function, const struct request *q, const void *caller)
+static void trace_request(const char *function, const struct request *q)
 {
 	char name[64];
 
@@ -129,14 +134,14 @@ static void trace_request(const char *function, const struct request *q, const v
 		 "%" PRIu64 " bytes align=0x%" PRIx64 " nid=%d from=0x%016" PRIx64
 		 " max_addr=0x%016" PRIx64 " %s",
 		 q->size, q->align, q->nid, q->min, q->max,
-		 symbol_format(name, sizeof(name), (uint64_t)(uintptr_t)caller));
+		 symbol_format(name, sizeof(name), (uint64_t)(uintptr_t)q->caller));
 }
 
-#define trace_alloc(q)                                                           \
-	do {                                                                     \
-		if (memblock_tracing()) {                                        \
-			trace_request(__func__, q, __builtin_return_address(0)); \
-		}                                                                \
+#define trace_alloc(q)                              \
+	do {                                        \
+		if (memblock_tracing()) {           \
+			trace_request(__func__, q); \
+		}                                   \
 	} while (0)
 
 static phys_addr_t take(const struct request *request)
@@ -157,8 +162,7 @@ static phys_addr_t take(const struct request *request)
 		return 0;
 	}
 	if (memblock_tracing()) {
-		memblock_trace_range("memblock_reserve", found, q.size,
-				     __builtin_return_address(0));
+		memblock_trace_range("memblock_reserve", found, q.size, q.caller);
 	}
 	return found;
 }
@@ -166,7 +170,7 @@ static phys_addr_t take(const struct request *request)
 phys_addr_t memblock_alloc_range_nid(phys_addr_t size, phys_addr_t align, phys_addr_t start,
 				     phys_addr_t end, int nid, bool exact_nid)
 {
-	struct request q = { size, align, start, end, nid, exact_nid, { 0 } };
+	struct request q = { size, align, start, end, nid, exact_nid, { 0 }, CALLER };
 
 	return take(&q);
 }
@@ -174,7 +178,7 @@ phys_addr_t memblock_alloc_range_nid(phys_addr_t size, phys_addr_t align, phys_a
 phys_addr_t memblock_phys_alloc_range(phys_addr_t size, phys_addr_t align, phys_addr_t start,
 				      phys_addr_t end)
 {
-	struct request q = { size, align, start, end, NUMA_NO_NODE, false, { 0 } };
+	struct request q = { size, align, start, end, NUMA_NO_NODE, false, { 0 }, CALLER };
 
 	trace_alloc(&q);
 	return take(&q);
@@ -182,7 +186,7 @@ phys_addr_t memblock_phys_alloc_range(phys_addr_t size, phys_addr_t align, phys_
 
 phys_addr_t memblock_phys_alloc_try_nid(phys_addr_t size, phys_addr_t align, int nid)
 {
-	struct request q = { size, align, 0, MEMBLOCK_ALLOC_ACCESSIBLE, nid, false, { 0 } };
+	struct request q = { size, align, 0, MEMBLOCK_ALLOC_ACCESSIBLE, nid, false, { 0 }, CALLER };
 
 	trace_alloc(&q);
 	return take(&q);
@@ -191,7 +195,7 @@ phys_addr_t memblock_phys_alloc_try_nid(phys_addr_t size, phys_addr_t align, int
 phys_addr_t memblock_phys_alloc_owned(phys_addr_t size, phys_addr_t align, phys_addr_t min,
 				      phys_addr_t max, int nid, struct mem_owner owner)
 {
-	struct request q = { size, align, min, max, nid, false, owner };
+	struct request q = { size, align, min, max, nid, false, owner, CALLER };
 
 	trace_alloc(&q);
 	return take(&q);
@@ -231,7 +235,7 @@ static void *take_zeroed(struct request *q)
 void *memblock_alloc_exact_nid_raw(phys_addr_t size, phys_addr_t align, phys_addr_t min_addr,
 				   phys_addr_t max_addr, int nid)
 {
-	struct request q = { size, align, min_addr, max_addr, nid, true, { 0 } };
+	struct request q = { size, align, min_addr, max_addr, nid, true, { 0 }, CALLER };
 
 	trace_alloc(&q);
 	return take_mapped(&q);
@@ -240,7 +244,7 @@ void *memblock_alloc_exact_nid_raw(phys_addr_t size, phys_addr_t align, phys_add
 void *memblock_alloc_try_nid_raw(phys_addr_t size, phys_addr_t align, phys_addr_t min_addr,
 				 phys_addr_t max_addr, int nid)
 {
-	struct request q = { size, align, min_addr, max_addr, nid, false, { 0 } };
+	struct request q = { size, align, min_addr, max_addr, nid, false, { 0 }, CALLER };
 
 	trace_alloc(&q);
 	return take_mapped(&q);
@@ -249,7 +253,7 @@ void *memblock_alloc_try_nid_raw(phys_addr_t size, phys_addr_t align, phys_addr_
 void *memblock_alloc_try_nid(phys_addr_t size, phys_addr_t align, phys_addr_t min_addr,
 			     phys_addr_t max_addr, int nid)
 {
-	struct request q = { size, align, min_addr, max_addr, nid, false, { 0 } };
+	struct request q = { size, align, min_addr, max_addr, nid, false, { 0 }, CALLER };
 
 	trace_alloc(&q);
 	return take_zeroed(&q);
@@ -258,7 +262,7 @@ void *memblock_alloc_try_nid(phys_addr_t size, phys_addr_t align, phys_addr_t mi
 void *memblock_alloc_owned(phys_addr_t size, phys_addr_t align, phys_addr_t min, phys_addr_t max,
 			   int nid, struct mem_owner owner)
 {
-	struct request q = { size, align, min, max, nid, false, owner };
+	struct request q = { size, align, min, max, nid, false, owner, CALLER };
 
 	trace_alloc(&q);
 	return take_zeroed(&q);

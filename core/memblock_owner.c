@@ -171,19 +171,18 @@ static void make_nomap(struct memblock_type *type, phys_addr_t base, phys_addr_t
 	memblock_table_merge(type, from, to);
 }
 
-int memblock_reserve_owned(phys_addr_t base, phys_addr_t size, enum memblock_flags flags,
-			   struct mem_owner owner)
-{
-	struct memblock_region like = {
-		.flags = flags,
-		.nid = FPG_ENABLED(CONFIG_NUMA) ? MAX_NUMNODES : 0,
-		.owner = owner,
-	};
-	struct memblock_region claim = like;
-	phys_addr_t end = base + phys_cap_size(base, size);
-	bool nomap = flags & MEMBLOCK_NOMAP;
+/** What memblock_reserve_owned() is to do for those bytes that others hold. */
+enum about_others {
+	CLAIM_THEIRS,
+	LEAVE_THEIRS,
+};
 
-	memblock_trace(base, size);
+static int reserve(phys_addr_t base, phys_addr_t end, const struct memblock_region *like,
+		   enum about_others about)
+{
+	struct memblock_region claim = *like;
+	bool nomap = like->flags & MEMBLOCK_NOMAP;
+
 	if (memblock_refuse("memblock_reserve_owned")) {
 		return -EINVAL;
 	}
@@ -191,13 +190,14 @@ int memblock_reserve_owned(phys_addr_t base, phys_addr_t size, enum memblock_fla
 		return 0;
 	}
 	/* Behind all others there is nobody to meet. */
-	if (!nomap && memblock_table_append(&memblock.reserved, base, end, &like)) {
+	if (!nomap && memblock_table_append(&memblock.reserved, base, end, like)) {
 		return 0;
 	}
-	bool claimed = held_by_others(base, end, &claim) && !claim_known(&claim);
+	bool claimed = about == CLAIM_THEIRS && held_by_others(base, end, &claim) &&
+		       !claim_known(&claim);
 	struct memblock_room room = {
 		.memory = nomap ? memblock_table_isolate_need(&memblock.memory, base, end) : 0,
-		.reserved = memblock_table_insert_need(&memblock.reserved, base, end, &like) +
+		.reserved = memblock_table_insert_need(&memblock.reserved, base, end, like) +
 			    (nomap ? 2 : 0),
 		.claims = claimed,
 		.base = base,
@@ -207,7 +207,7 @@ int memblock_reserve_owned(phys_addr_t base, phys_addr_t size, enum memblock_fla
 	if (err != 0) {
 		return err;
 	}
-	memblock_table_insert(&memblock.reserved, base, end, &like);
+	memblock_table_insert(&memblock.reserved, base, end, like);
 	if (nomap) {
 		make_nomap(&memblock.reserved, base, end);
 		make_nomap(&memblock.memory, base, end);
@@ -216,4 +216,54 @@ int memblock_reserve_owned(phys_addr_t base, phys_addr_t size, enum memblock_fla
 		claims_put(&claim);
 	}
 	return 0;
+}
+
+static struct memblock_region region_like(phys_addr_t base, phys_addr_t size,
+					  enum memblock_flags flags, struct mem_owner owner)
+{
+	return (struct memblock_region){
+		.base = base,
+		.size = phys_cap_size(base, size),
+		.flags = flags,
+		.nid = FPG_ENABLED(CONFIG_NUMA) ? MAX_NUMNODES : 0,
+		.owner = owner,
+	};
+}
+
+int memblock_reserve_owned(phys_addr_t base, phys_addr_t size, enum memblock_flags flags,
+			   struct mem_owner owner)
+{
+	struct memblock_region like = region_like(base, size, flags, owner);
+
+	memblock_trace(base, size);
+	return reserve(base, memblock_region_end(&like), &like, CLAIM_THEIRS);
+}
+
+int memblock_reserve_unclaimed(phys_addr_t base, phys_addr_t size, enum memblock_flags flags,
+			       struct mem_owner owner)
+{
+	struct memblock_region like = region_like(base, size, flags, owner);
+
+	memblock_trace(base, size);
+	return reserve(base, memblock_region_end(&like), &like, LEAVE_THEIRS);
+}
+
+int memblock_claim_owned(phys_addr_t base, phys_addr_t size, enum memblock_flags flags,
+			 struct mem_owner owner)
+{
+	struct memblock_region claim = region_like(base, size, flags, owner);
+	struct memblock_room room = { .claims = 1, .base = base, .size = claim.size };
+
+	memblock_trace(base, size);
+	if (memblock_refuse("memblock_claim_owned")) {
+		return -EINVAL;
+	}
+	if (claim.size == 0) {
+		return 0;
+	}
+	int err = memblock_room(&room);
+	if (err == 0) {
+		claims_put(&claim);
+	}
+	return err;
 }

@@ -11,6 +11,7 @@
 #include "page_alloc_private.h"
 #include "zone_private.h"
 
+#include "fpg/base/errno.h"
 #include "fpg/base/parse.h"
 #include "fpg/base/range.h"
 #include "fpg/core/ledger.h"
@@ -19,7 +20,6 @@
 #include "fpg/core/palloc_handover.h"
 #include "fpg/core/palloc_registry.h"
 
-#include <errno.h>
 #include <string.h>
 
 #ifndef CONFIG_PALLOC_DEFAULT
@@ -307,9 +307,9 @@ static void release(void *ctx, phys_addr_t base, phys_addr_t size, int nid)
 		struct pfn_range part = pfn_range_common(frames, zone->span);
 		int err = zone_add_free(zone, part);
 		if (err != 0) {
-			pr_err("%s refuses pfn 0x%llx-0x%llx: error %d", zone->palloc->ops->name,
+			pr_err("%s refuses pfn 0x%llx-0x%llx: %s", zone->palloc->ops->name,
 			       (unsigned long long)part.start.n, (unsigned long long)part.end.n,
-			       err);
+			       errno_name(err));
 		}
 		frames.start = part.end;
 	}

@@ -15,11 +15,16 @@ static unsigned long long last_byte(struct pfn_range r)
 	return (unsigned long long)pfn_to_phys(r.end) - 1;
 }
 
+/** Ranges of memory that are listed; a tree with thousands would take the console minutes. */
+#define LOGGED_RANGES 64
+
 static bool log_memory(void *ctx, struct pfn_range frames, int nid)
 {
-	(void)ctx;
-	pr_info("  node %3d: [mem 0x%016llx-0x%016llx]", nid, first_byte(frames),
-		last_byte(frames));
+	uint64_t *ranges = ctx;
+	if ((*ranges)++ < LOGGED_RANGES) {
+		pr_info("  node %3d: [mem 0x%016llx-0x%016llx]", nid, first_byte(frames),
+			last_byte(frames));
+	}
 	return true;
 }
 
@@ -77,7 +82,11 @@ void zone_log(void)
 				first_byte(node_table[nid]->zones[ZONE_MOVABLE].span));
 		}
 	}
+	uint64_t ranges = 0;
 	pr_info("Early memory node ranges");
-	zone_for_each_memory(log_memory, NULL);
+	zone_for_each_memory(log_memory, &ranges);
+	if (ranges > LOGGED_RANGES) {
+		pr_info("  and %llu more", (unsigned long long)(ranges - LOGGED_RANGES));
+	}
 	zone_for_each(log_zone, NULL);
 }

@@ -21,7 +21,7 @@ Firstpage: what an operating system does between its first instruction and its f
   make setup doctor    install what is missing; say what was found
   make clean           remove build/; distclean also removes .config
 
-Boards ($(sort $(patsubst configs/%_defconfig,%,$(wildcard configs/*_defconfig)))):
+Boards ($(filter-out tiny debug,$(sort $(patsubst configs/%_defconfig,%,$(wildcard configs/*_defconfig))))):
   the image is the same for all of them; BOARD= chooses the simulator and its defaults.
 
 Variables

@@ -10,7 +10,8 @@ Q   := @
 # $(call say,CC,file)
 say  = @printf '  %-7s %s\n' '$(1)' '$(2)'
 endif
-ifneq ($(findstring s,$(firstword -$(MAKEFLAGS))),)
+# make's one-letter options come first, without a dash, if there are any.
+ifneq ($(findstring s,$(filter-out -% %=%,$(firstword $(MAKEFLAGS)))),)
 say  = @:
 endif
 

@@ -170,41 +170,65 @@ int cmd_alloc(struct monitor *m, int argc, char **argv)
 	return 0;
 }
 
-/** Give @h back, which was taken off the list. */
+/**
+ * Give @h back. Return: 0: it is no longer ours | -EFAULT (it is not what it was, said) | -EBUSY (refused, as the log
+ * says: it is as it was)
+ */
 static int give(struct monitor *m, struct held *h)
 {
-	uint32_t order = h->order;
-	if (h->mark != HELD_MARK || order > MAX_PAGE_ORDER) {
+	if (h->mark != HELD_MARK || h->order > MAX_PAGE_ORDER) {
 		return monitor_fail(m, -EFAULT, "somebody wrote to the block at 0x%llx",
 				    (unsigned long long)port_virt_to_phys(h));
 	}
-	h->mark = 0;
-	__free_pages(virt_to_page(h), order);
+	struct page *page = virt_to_page(h);
+	uint64_t word = page->word;
+	__free_pages(page, h->order);
+	/* A free that was done changes the record's state; one that was refused leaves the record. */
+	return page->word == word ? -EBUSY : 0;
+}
+
+static int say_freed(struct monitor *m, uint64_t freed, uint64_t refused)
+{
+	uint64_t blocks = freed + refused;
+	if (m->json) {
+		struct json *j = monitor_json_begin(m);
+		json_kv_u64(j, "freed", freed);
+		json_kv_u64(j, "refused", refused);
+		monitor_json_end(m);
+		return refused != 0 ? -EBUSY : 0;
+	}
+	out_printf(m->out, "  %llu block%s freed\n", (unsigned long long)freed,
+		   freed == 1 ? "" : "s");
+	if (refused != 0) {
+		return monitor_fail(m, -EBUSY, "%llu of %llu refused (the log says why), kept",
+				    (unsigned long long)refused, (unsigned long long)blocks);
+	}
 	return 0;
 }
 
 static int free_all(struct monitor *m)
 {
-	uint64_t count = 0;
-	while (held_blocks != NULL) {
-		struct held *h = held_blocks;
+	uint64_t freed = 0;
+	uint64_t refused = 0;
+	struct held **at = &held_blocks;
+	while (*at != NULL) {
+		struct held *h = *at;
 		struct held *next = h->next;
 		int err = give(m, h);
+		if (err == -EBUSY) {
+			refused++;
+			at = &h->next;
+			continue;
+		}
 		if (err != 0) {
 			/* The rest of the list hangs on what was overwritten. */
-			held_blocks = NULL;
+			*at = NULL;
 			return err;
 		}
-		held_blocks = next;
-		count++;
+		*at = next;
+		freed++;
 	}
-	if (m->json) {
-		json_kv_u64(monitor_json_begin(m), "freed", count);
-		monitor_json_end(m);
-	} else {
-		out_printf(m->out, "  %llu blocks freed\n", (unsigned long long)count);
-	}
-	return 0;
+	return say_freed(m, freed, refused);
 }
 
 int cmd_free(struct monitor *m, int argc, char **argv)
@@ -227,8 +251,14 @@ int cmd_free(struct monitor *m, int argc, char **argv)
 		}
 		if (which == phys || which == phys_to_pfn(phys).n ||
 		    which == (uint64_t)(uintptr_t)h) {
-			*at = h->next;
-			return give(m, h);
+			struct held *next = h->next;
+			int err = give(m, h);
+			if (err == 0) {
+				*at = next;
+			}
+			return err != -EBUSY ?
+				       err :
+				       monitor_fail(m, err, "refused (the log says why), kept");
 		}
 	}
 	return monitor_fail(m, -ENOENT, "`alloc` keeps no block at %s", argv[1]);

@@ -58,11 +58,18 @@ static void print_side(struct out *out, const struct ledger_row *row)
 	out_puts(out, row != NULL ? ledger_holder(row, name, sizeof(name)) : "nothing");
 }
 
+struct differences {
+	struct out *out;
+	uint64_t count;
+};
+
 static bool print_difference(void *ctx, struct phys_range range, const struct ledger_row *from,
 			     const struct ledger_row *to)
 {
-	struct out *out = ctx;
+	struct differences *d = ctx;
+	struct out *out = d->out;
 	char size[24];
+	d->count++;
 	out_printf(out, "  0x%012llx-0x%012llx %10s  ", (unsigned long long)range.base,
 		   ull(range.base + range.size), format_size(size, sizeof(size), range.size));
 	print_side(out, from);
@@ -70,6 +77,18 @@ static bool print_difference(void *ctx, struct phys_range range, const struct le
 	print_side(out, to);
 	out_puts(out, "\n");
 	return true;
+}
+
+static int print_diff(struct out *out, const struct ledger_snapshot *from,
+		      const struct ledger_snapshot *to)
+{
+	struct differences d = { .out = out };
+	out_printf(out, "from '%s' to '%s':\n", from->name, to != NULL ? to->name : "now");
+	int err = ledger_diff(from, to, print_difference, &d);
+	if (err == 0 && d.count == 0) {
+		out_puts(out, "  no change\n");
+	}
+	return err;
 }
 
 static void json_side(struct json *j, const char *key, const struct ledger_row *row)
@@ -121,9 +140,7 @@ static int show_diff(struct monitor *m, int argc, char **argv)
 			"there is no snapshot to start from; `ledger snapshot NAME` takes one");
 	}
 	if (!m->json) {
-		out_printf(m->out, "from '%s' to '%s':\n", from->name,
-			   to != NULL ? to->name : "now");
-		return ledger_diff(from, to, print_difference, m->out);
+		return print_diff(m->out, from, to);
 	}
 	struct json *j = monitor_json_begin(m);
 	json_kv_string(j, "from", from->name);

@@ -109,6 +109,15 @@ static bool print_blocks(void *ctx, struct zone *zone)
 	return true;
 }
 
+static void print_orders(struct out *out)
+{
+	out_printf(out, "%-22s", "free blocks of order");
+	for (unsigned int order = 0; order <= MAX_PAGE_ORDER; order++) {
+		out_printf(out, "%6u ", order);
+	}
+	out_puts(out, "\n");
+}
+
 static bool json_blocks(void *ctx, struct zone *zone)
 {
 	struct json *j = ctx;
@@ -131,6 +140,9 @@ static int cmd_buddyinfo(struct monitor *m, int argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
+	if (!m->json) {
+		print_orders(m->out);
+	}
 	return each_zone(m, print_blocks, json_blocks);
 }
 
@@ -145,6 +157,7 @@ static const struct {
 	{ PALLOC_CAP_CLAIM, "claim" },	     { PALLOC_CAP_CLASS, "class" },
 	{ PALLOC_CAP_HART, "hart" },	     { PALLOC_CAP_SHRINK, "shrink" },
 	{ PALLOC_CAP_SELFLOCK, "selflock" }, { PALLOC_CAP_OVERLAY, "overlay" },
+	{ PALLOC_CAP_RECORDS, "records" },
 };
 
 static void print_backend(struct out *out, const struct palloc_ops *ops, bool serves)

@@ -6,6 +6,7 @@
 #define LOG_MODULE "monitor"
 #include "editor.h"
 
+#include "fpg/base/errno.h"
 #include "fpg/core/log.h"
 #include "fpg/core/panic.h"
 #include "fpg/monitor/command.h"
@@ -43,12 +44,14 @@ static const char *complete_command(const char *word, size_t bytes, bool first, 
 /** Each command is shown as if it had been typed, so that a log explains itself. */
 static void run_script(struct monitor *m, const char *run)
 {
-	pr_info("run=\"%s\"", run);
+	pr_info("running the commands of run=");
+	m->echo = true;
 	int err = monitor_run_line(m, run);
 	if (err != 0) {
-		pr_err("run= ends: a command failed (error %d)", -err);
+		pr_err("run= ends here: a command failed (%s)", errno_name(err));
 		firstpage_exit(EXIT_COMMAND_FAILED);
 	}
+	m->echo = false;
 }
 
 void monitor_main(const char *run)
@@ -59,7 +62,8 @@ void monitor_main(const char *run)
 	if (run != NULL && run[0] != '\0') {
 		run_script(&m, run);
 	}
-	editor_init(&editor, m.out, "fpg> ", complete_command);
+	pr_info("ready: `help` lists the commands");
+	editor_init(&editor, m.out, MONITOR_PROMPT, complete_command);
 	editor_start(&editor);
 	for (;;) {
 		int byte = port_console_read();

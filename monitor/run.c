@@ -145,9 +145,27 @@ static int run_command(struct monitor *m, int argc, char **argv)
 	return err;
 }
 
+/** The command in [s, end) behind a prompt, without what separates commands; what is no text becomes '?'. */
+static void echo_command(struct monitor *m, const char *s, const char *end)
+{
+	while (s < end && is_blank(*s)) {
+		s++;
+	}
+	while (end > s && (is_blank(end[-1]) || end[-1] == ';')) {
+		end--;
+	}
+	out_puts(m->out, MONITOR_PROMPT);
+	for (; s < end; s++) {
+		char c = (unsigned char)*s < 0x20 || *s == 0x7f ? '?' : *s;
+		m->out->write(m->out, &c, 1);
+	}
+	out_puts(m->out, "\n");
+}
+
 int monitor_run_line(struct monitor *m, const char *line)
 {
 	while (*line != '\0') {
+		const char *start = line;
 		char buf[MONITOR_LINE_BYTES];
 		char *argv[MONITOR_WORDS];
 		int argc = monitor_split(&line, buf, argv);
@@ -162,6 +180,9 @@ int monitor_run_line(struct monitor *m, const char *line)
 		}
 		if (argc == 0) {
 			continue;
+		}
+		if (m->echo && !m->json) {
+			echo_command(m, start, line);
 		}
 		int err = run_command(m, argc, argv);
 		if (err != 0) {

@@ -37,3 +37,20 @@ void kernel_image_describe(struct kernel_image *image, phys_addr_t load);
  * Return: its first byte, mapped read-only for good
  */
 const void *boot_map_blob(phys_addr_t a1, size_t *bytes);
+
+struct boot_memory;
+struct bootargs;
+struct dt_facts;
+struct kernel_map;
+
+/** Log a line for each boot argument that is well-formed, and that this build does not act on. */
+void boot_notice_unused(const struct bootargs *args);
+
+/**
+ * Log, for loglevel=debug, what was found or taken: after the device tree, after memblock, when the tables are built (their
+ * chunks are gone after the switch), at the end.
+ */
+void boot_debug_facts(const struct dt_facts *facts);
+void boot_debug_memory(const struct boot_memory *bm);
+void boot_debug_map(const struct kernel_map *map);
+void boot_debug_windows(void);

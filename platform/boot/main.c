@@ -6,6 +6,8 @@
 #define LOG_MODULE "boot"
 #include "boot.h"
 
+#include "fpg/base/errno.h"
+#include "fpg/base/parse.h"
 #include "fpg/base/range.h"
 #include "fpg/core/boot_memory.h"
 #include "fpg/core/ledger.h"
@@ -19,7 +21,6 @@
 #include "fpg/pagetable/kernel_map.h"
 #include "fpg/port/port.h"
 
-#include <errno.h>
 #include <inttypes.h>
 
 /** More regions than this are counted in the boot log, not listed. */
@@ -35,7 +36,7 @@ static void snapshot(const char *name)
 	if (err == -ENOSPC) {
 		pr_info("no room for the ledger snapshot \"%s\"", name);
 	} else if (err != 0) {
-		pr_warn("ledger snapshot \"%s\" failed (error %d)", name, -err);
+		pr_warn("ledger snapshot \"%s\" failed (%s)", name, errno_name(err));
 	}
 }
 
@@ -57,7 +58,7 @@ static void read_device_tree(phys_addr_t a1)
 	pr_info("device tree at %#" PRIx64 ", %zu bytes", a1, in.blob_bytes);
 	int err = boot_memory_scan(&memory, &in);
 	if (err != 0) {
-		panic("the device tree cannot be used (error %d)", -err);
+		panic("the device tree cannot be used (%s)", errno_name(err));
 	}
 	log_set_timebase(memory.facts.timebase_hz);
 	if (memory.args.loglevel_given) {
@@ -65,9 +66,25 @@ static void read_device_tree(phys_addr_t a1)
 	}
 	port_set_mmio_map(fixmap_map_device);
 	port_set_poweroff(&memory.facts.poweroff);
-	if (memory.facts.model != NULL) {
-		pr_info("machine: %s", memory.facts.model);
+	pr_info("machine: %s, %" PRIu32 " hart%s",
+		memory.facts.model != NULL ? memory.facts.model : "no model in the device tree",
+		memory.facts.cpus_found, memory.facts.cpus_found == 1 ? "" : "s");
+	boot_notice_unused(&memory.args);
+	boot_debug_facts(&memory.facts);
+}
+
+static void log_ram(void)
+{
+	char ram[24];
+	char used[24];
+	(void)format_size(ram, sizeof(ram), memory.ram_bytes);
+	if (memory.memory_bytes == memory.ram_bytes) {
+		pr_info("RAM: %s", ram);
+	} else {
+		pr_info("RAM: %s, of which memblock gets %s (`ledger` says why)", ram,
+			format_size(used, sizeof(used), memory.memory_bytes));
 	}
+	boot_debug_memory(&memory);
 }
 
 static void fill_memblock(void)
@@ -75,9 +92,10 @@ static void fill_memblock(void)
 	memblock_debug = memory.args.memblock_debug;
 	int err = boot_memory_init(&memory, &memory.in);
 	if (err != 0) {
-		panic("no memory to boot with (error %d)", -err);
+		panic("no memory to boot with (%s)", errno_name(err));
 	}
 	ledger_use_boot_memory(&memory);
+	log_ram();
 	snapshot("memblock");
 	if (memblock.memory.cnt + memblock.reserved.cnt <= LOGGED_REGIONS || memblock_debug) {
 		__memblock_dump_all();
@@ -87,7 +105,7 @@ static void fill_memblock(void)
 	}
 	err = boot_memory_release_cma(&memory);
 	if (err != 0) {
-		pr_warn("CMA nodes keep their memory (error %d)", -err);
+		pr_warn("CMA nodes keep their memory (%s)", errno_name(err));
 	}
 }
 
@@ -106,8 +124,8 @@ static void limit_to_window(void)
 	if (memblock_end_of_DRAM() - base > layout->linear_bytes) {
 		int err = boot_memory_limit_window(&memory, base, layout->linear_bytes);
 		if (err != 0) {
-			panic("memory beyond the linear window cannot be set aside (error %d)",
-			      -err);
+			panic("memory beyond the linear window cannot be set aside (%s)",
+			      errno_name(err));
 		}
 	}
 }
@@ -121,8 +139,16 @@ static void keep_page_zero(void)
 	int err = memblock_reserve_owned(0, PAGE_SIZE, MEMBLOCK_NONE,
 					 mem_owner(OWNER_PAGE_ZERO, RULE_PAGE_ZERO, -1));
 	if (err != 0) {
-		panic("physical page 0 cannot be kept back (error %d)", -err);
+		panic("physical page 0 cannot be kept back (%s)", errno_name(err));
 	}
+}
+
+static void log_map(void)
+{
+	char size[24];
+	pr_info("%s on: linear map of %s at %#" PRIx64 ", %" PRIu64 " pages of tables",
+		map.pt.mode->name, format_size(size, sizeof(size), map.linear_mapped_bytes),
+		map.linear_base + map.linear_offset, kernel_map_tables(&map));
 }
 
 static void switch_tables(void)
@@ -132,20 +158,19 @@ static void switch_tables(void)
 	keep_page_zero();
 	int err = kernel_map_build(&map, &image);
 	if (err != 0) {
-		panic("the kernel's page tables cannot be built (error %d)", -err);
+		panic("the kernel's page tables cannot be built (%s)", errno_name(err));
 	}
+	boot_debug_map(&map);
 	err = kernel_map_activate(&map);
 	if (err != 0) {
-		panic("the hart refuses %s (error %d)", map.pt.mode->name, -err);
+		panic("the hart refuses %s (%s)", map.pt.mode->name, errno_name(err));
 	}
 	boot_memory_relocate(&memory);
 	if (ledger_reserve_memory() != 0) {
 		pr_warn("no memory for ledger snapshots: later ones may be missing");
 	}
 	(void)kernel_map_unreachable(&map, report_unreachable, NULL);
-	pr_info("%s on: linear map of %" PRIu64 " MiB at %#" PRIx64 ", %" PRIu64 " table pages",
-		map.pt.mode->name, map.linear_mapped_bytes >> 20,
-		map.linear_base + map.linear_offset, kernel_map_tables(&map));
+	log_map();
 	snapshot("paging");
 }
 
@@ -162,13 +187,18 @@ static void start_page_allocator(void)
 			}
 		}
 	}
+	uint64_t tables = kernel_map_tables(&map);
 	int err = page_alloc_init(memory.args.palloc);
 	if (err != 0) {
-		panic("no page allocator can be started (error %d)", -err);
+		panic("no page allocator can be started (%s)", errno_name(err));
 	}
 	pr_info("Memory: %" PRIu64 "K/%" PRIu64 "K available, served by %s",
 		page_alloc_free_pages() * (PAGE_SIZE / 1024), memory.ram_bytes / 1024,
 		page_alloc_backend_name());
+	if (kernel_map_tables(&map) != tables) {
+		pr_info("the frame table took %" PRIu64 " more pages of tables: %" PRIu64 " now",
+			kernel_map_tables(&map) - tables, kernel_map_tables(&map));
+	}
 	snapshot("page allocators");
 }
 
@@ -186,6 +216,7 @@ void boot_main(uint64_t hart, phys_addr_t dtb, phys_addr_t load)
 	early_memtest(memblock_start_of_DRAM(), memblock_end_of_DRAM());
 	start_page_allocator();
 	(void)early_remap_check_leaks();
+	boot_debug_windows();
 	boot_stage_set(STAGE_MONITOR);
 	monitor_set_facts(&memory.facts);
 	monitor_main(memory.args.run);

@@ -48,6 +48,8 @@ class Case:
         # Never on the console.
         self.never = told.pop("never", r"panic inside a panic")
         self.run = told.pop("run", "ledger; poweroff")
+        # Boot arguments besides run=.
+        self.args = told.pop("args", "")
         self.ram_mib = told.pop("ram_mib", 256)
         self.harts = told.pop("harts", 1)
         self.qemu = told.pop("qemu", [])
@@ -111,6 +113,16 @@ def cases(image_bytes):
         Case("load_above_4_gib", EXACT, 0, load=0x1_8000_0000, ram_mib=6144),
         Case("load_off_by_a_page_is_refused", UNALIGNED % 0x80401000, 2, load=0x80401000),
         Case("load_off_by_4_bytes_is_refused", UNALIGNED % 0x84000004, 2, load=0x84000004),
+        Case("arguments_without_effect_are_named",
+             [r"cma= is understood, but", r"kernelcore= is understood, but", r"movablecore= is understood, but",
+              r"satp=sv57 is understood, but", r"debug_pagealloc is understood, but", r"fpg> ledger", EXACT], 0,
+             kernel="bin", args="cma=16M satp=sv57 kernelcore=50% movablecore=1M debug_pagealloc",
+             never="malformed|unknown"),
+        Case("arguments_that_ask_for_what_is_so_are_not_named", EXACT, 0, kernel="bin",
+             args="cma=0 satp=sv39 debug_pagealloc=off memtest=0", never="understood"),
+        Case("a_failed_command_ends_the_run_with_its_name",
+             [r"fpg> version", r"fpg> nonsense", r"unknown command 'nonsense'", r"a command failed \(-ENOENT\)"], 1,
+             kernel="bin", run="version; nonsense; poweroff", never="fpg> poweroff"),
         Case("no_sv39_is_refused", r"firstpage: this hart refuses Sv39", 2, kernel="bin",
              qemu=["-cpu", "rv64,mmu=off"]),
     ]
@@ -172,7 +184,7 @@ class Bench:
     def machine(self, case, kernel):
         bios = os.environ.get("FPG_OPENSBI")
         return [QEMU, "-M", "virt", "-m", f"{case.ram_mib}M", "-smp", str(case.harts), "-nographic", "-nodefaults",
-                "-serial", "stdio", "-no-reboot", "-kernel", kernel, "-append", f'run="{case.run}"',
+                "-serial", "stdio", "-no-reboot", "-kernel", kernel, "-append", f'{case.args} run="{case.run}"',
                 *(["-bios", bios] if bios else []), *case.qemu]
 
     def blob(self, case):

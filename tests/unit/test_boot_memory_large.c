@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -327,6 +328,51 @@ static void after_the_linear_map_lists_are_reached_through_it(void **state)
 	host_ram_release();
 }
 
+/** CPU time of a tree with @n nodes, each a page higher than the one before and long enough to cover all. */
+static clock_t time_of_overlaps(uint32_t n)
+{
+	begin();
+	dtb_memory(2 * G, 2 * G);
+	dtb_reserved_memory();
+	for (uint32_t i = n; i-- > 0;) {
+		dtb_reserved("a", 0x90000000 + i * 0x1000, G, i % 2 == 0 ? "no-map" : NULL);
+	}
+	dtb_end();
+	clock_t before = clock();
+	finish();
+	return clock() - before;
+}
+
+static void overlaps_of_many_nodes_cost_no_square(void **state)
+{
+	(void)state;
+	clock_t small = time_of_overlaps(2000);
+	clock_t large = time_of_overlaps(20000);
+	/* 10 times as many: 100 times if it were quadratic. */
+	assert_true(large < 40 * small);
+	assert_int_equal(memblock_used(&memblock.claims), 20000 - 1);
+}
+
+static void searches_for_places_end_in_words(void **state)
+{
+	(void)state;
+	begin();
+	dtb_memory(2 * G, G);
+	dtb_node("memory@100000000");
+	dtb_string("device_type", "memory");
+	many_ranges(10000, 4 * G);
+	dtb_end();
+	dtb_reserved_memory();
+	for (int i = 0; i < 3000; i++) {
+		dtb_node("a");
+		dtb_u64("size", 0x11000);
+		dtb_end();
+	}
+	dtb_end();
+	finish();
+	assert_true(warned_of("too many ranges to look through"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -340,6 +386,8 @@ int main(void)
 		cmocka_unit_test(reservations_of_10000_ranges_leave_no_scratch_behind),
 		cmocka_unit_test(without_access_to_memory_a_large_tree_is_refused_in_words),
 		cmocka_unit_test(places_respect_mem_and_memmap),
+		cmocka_unit_test(overlaps_of_many_nodes_cost_no_square),
+		cmocka_unit_test(searches_for_places_end_in_words),
 		cmocka_unit_test(after_the_linear_map_lists_are_reached_through_it),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);

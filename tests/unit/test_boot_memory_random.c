@@ -7,6 +7,7 @@
 #include "boot_sim.h"
 #include "dtb_build.h"
 
+#include "fpg/base/range.h"
 #include "fpg/core/memblock.h"
 
 #include <inttypes.h>
@@ -89,6 +90,8 @@ static void build_memory(void)
 	dtb_memory(BLOB, 64 << 20);
 }
 
+static struct phys_range nodes[1000];
+
 static void build_reservations(uint64_t count)
 {
 	dtb_reserved_memory();
@@ -98,6 +101,7 @@ static void build_reservations(uint64_t count)
 		bool nomap = next_random(3) == 0;
 		snprintf(name, sizeof(name), "r%u", (unsigned int)i);
 		dtb_reserved(name, r.base, r.size, nomap ? "no-map" : NULL);
+		nodes[i] = r;
 		mark_reserved(r, (uint32_t)i, nomap);
 	}
 	dtb_end();
@@ -123,6 +127,41 @@ static uint32_t held_by(phys_addr_t addr)
 	}
 	const char *name = fdt_get_name(boot_sim_memory.in.blob, r->owner.node, NULL);
 	return (uint32_t)strtoul(name + 1, NULL, 10) + 1;
+}
+
+static uint32_t node_number(const struct memblock_region *r)
+{
+	const char *name = fdt_get_name(boot_sim_memory.in.blob, r->owner.node, NULL);
+	return (uint32_t)strtoul(name + 1, NULL, 10);
+}
+
+static bool count_claim(void *ctx, const struct memblock_region *claim)
+{
+	uint32_t *wanted = ctx;
+	if (claim->owner.kind == OWNER_RESERVED_NODE && node_number(claim) == wanted[0]) {
+		wanted[1]++;
+	}
+	return true;
+}
+
+/** Who wanted a byte and does not hold it is told of once; who holds it, or did not want it, never. */
+static void compare_claims(uint64_t seed, uint64_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		const phys_addr_t at[] = { nodes[i].base - 1, nodes[i].base,
+					   nodes[i].base + nodes[i].size / 2,
+					   nodes[i].base + nodes[i].size - 1,
+					   nodes[i].base + nodes[i].size };
+		for (size_t p = 0; p < sizeof(at) / sizeof(at[0]); p++) {
+			uint32_t claims[2] = { i, 0 };
+			bool wants = phys_range_contains(nodes[i], at[p]);
+			memblock_claims_at(at[p], count_claim, claims);
+			if (claims[1] != (wants && held_by(at[p]) != i + 1)) {
+				fail_msg("seed %" PRIu64 ": %#" PRIx64 ": %u claims of node %u",
+					 seed, at[p], claims[1], i);
+			}
+		}
+	}
 }
 
 static void compare(uint64_t seed)
@@ -161,12 +200,14 @@ static void random_trees_come_out_as_the_oracle_says(void **state)
 		dtb_start();
 		dtb_root(2, 2);
 		build_memory();
-		build_reservations(next_random(round % 10 == 0 ? 900 : 20));
+		uint64_t count = next_random(round % 10 == 0 ? 900 : 20);
+		build_reservations(count);
 		assert_int_equal(boot_sim_run(&sim, dtb_finish()), 0);
 		if (boot_sim_wrong() != NULL) {
 			fail_msg("seed %" PRIu64 ": %s", seed, boot_sim_wrong());
 		}
 		compare(seed);
+		compare_claims(seed, count);
 	}
 }
 

@@ -420,7 +420,7 @@ static void a_test_device_the_cpu_cannot_reach_is_not_used(void **state)
 	assert_true(warned_of("/bus/test@100000: reg is no address of the CPU"));
 }
 
-static void very_deep_trees_are_passed_over_without_harm(void **state)
+static void very_deep_nodes_are_passed_over_and_named(void **state)
 {
 	(void)state;
 	begin();
@@ -433,6 +433,7 @@ static void very_deep_trees_are_passed_over_without_harm(void **state)
 	dtb_memory(0x80000000, 0x1000);
 	finish();
 	assert_int_equal(facts.memory.count, 1);
+	assert_true(warned_of("/x/x/x: more than 32 levels deep, passed over: 4969 such nodes"));
 }
 
 static void a_path_too_long_for_the_buffer_shows_its_end(void **state)
@@ -475,7 +476,7 @@ int main(void)
 		cmocka_unit_test(distances_that_cannot_be_are_named),
 		cmocka_unit_test(the_test_device_is_found_through_bus_ranges),
 		cmocka_unit_test(a_test_device_the_cpu_cannot_reach_is_not_used),
-		cmocka_unit_test(very_deep_trees_are_passed_over_without_harm),
+		cmocka_unit_test(very_deep_nodes_are_passed_over_and_named),
 		cmocka_unit_test(a_path_too_long_for_the_buffer_shows_its_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -262,11 +262,12 @@ static void dynamic_nodes_follow_bound_ones_first_then_the_largest(void **state)
 	assert_true(entry(3)->size == M);
 	assert_int_equal(entry(1)->rule, RULE_NODE_DYNAMIC);
 	struct phys_range r;
-	assert_int_equal(dt_alloc_range(&facts, entry(1), 0, &r), 0);
+	struct dt_alloc_ranges ranges = dt_alloc_ranges(&facts, entry(1));
+	assert_int_equal(dt_alloc_ranges_next(&ranges, &r), 0);
 	assert_true(r.base == 0x90000000 && r.size == 16 * M);
-	assert_int_equal(dt_alloc_range(&facts, entry(1), 1, &r), 0);
+	assert_int_equal(dt_alloc_ranges_next(&ranges, &r), 0);
 	assert_true(r.base == 0xa0000000 && r.size == 32 * M);
-	assert_int_equal(dt_alloc_range(&facts, entry(1), 2, &r), -ENOENT);
+	assert_int_equal(dt_alloc_ranges_next(&ranges, &r), -ENOENT);
 	assert_int_equal(warnings_count(), 0);
 }
 
@@ -315,7 +316,7 @@ static void no_map_wins_over_reusable(void **state)
 	assert_true(warned_of("no-map and reusable"));
 }
 
-static void overlapping_nodes_are_named_and_stay_in_the_order_of_the_tree(void **state)
+static void overlapping_nodes_are_named_and_stay_apart(void **state)
 {
 	(void)state;
 	begin();
@@ -327,14 +328,69 @@ static void overlapping_nodes_are_named_and_stay_in_the_order_of_the_tree(void *
 	dtb_end();
 	finish();
 	assert_int_equal(placed, 4);
-	holds(0, 0x100500000, 2 * M);
-	holds(1, 0x100200000, 2 * M);
-	holds(2, 0x100200000, 3 * M);
-	holds(3, 0x100400000, 2 * M);
+	holds(0, 0x100200000, 2 * M);
+	holds(1, 0x100200000, 3 * M);
+	holds(2, 0x100400000, 2 * M);
+	holds(3, 0x100500000, 2 * M);
 	assert_true(
 		warned_of("/reserved-memory/b@100200000: reserved 0x100200000+0x300000 overlaps"));
 	assert_true(
 		warned_of("/reserved-memory/c@100500000: reserved 0x100500000+0x200000 overlaps"));
+}
+
+static void overlapping_ranges_of_one_node_become_one(void **state)
+{
+	(void)state;
+	begin();
+	dtb_reserved_memory();
+	dtb_node("a@90000000");
+	dtb_u64s("reg", 0x90100000, 2 * M, 0x98000000, M, 0x90000000, 2 * M, 0x90180000, 0x1000);
+	dtb_end();
+	dtb_reserved("b@90280000", 0x90280000, M, NULL);
+	dtb_node("dynamic");
+	dtb_u64("size", M);
+	dtb_end();
+	dtb_end();
+	finish();
+	assert_int_equal(placed, 3);
+	assert_int_equal(facts.reserved.count, 4);
+	holds(0, 0x90000000, 3 * M);
+	holds(1, 0x90280000, M);
+	holds(2, 0x98000000, M);
+	assert_true(entry(3)->flags & DT_RANGE_DYNAMIC);
+	assert_int_equal(warnings_count(), 1);
+}
+
+/** Would be two billion entries to look at. */
+static void long_ranges_on_long_lists_end_the_translation_in_words(void **state)
+{
+	enum {
+		N = 40000
+	};
+	static uint64_t values[3 * N];
+	(void)state;
+	begin();
+	dtb_node("reserved-memory");
+	dtb_u32("#address-cells", 2);
+	dtb_u32("#size-cells", 2);
+	for (uint64_t i = 0; i < N; i++) {
+		values[3 * i] = 0x1000000000 + i * 0x1000;
+		values[3 * i + 1] = 0x2000000000 + i * 0x1000;
+		values[3 * i + 2] = 0x1000;
+	}
+	dtb_u64s_of("ranges", values, 3 * N);
+	dtb_node("a");
+	for (uint64_t i = 0; i < N; i++) {
+		values[2 * i] = 0x90000000 + i * 0x2000;
+		values[2 * i + 1] = 0x1000;
+	}
+	dtb_u64s_of("reg", values, 2 * N);
+	dtb_end();
+	dtb_end();
+	assert_int_equal(dt_collect(&facts, dtb_finish()), -ENOSPC);
+	assert_int_equal(facts.reserved.found, N);
+	/* One for each tuple, one about ranges, one about giving up. */
+	assert_int_equal(facts.warnings, N + 2);
 }
 
 static void the_reservation_block_may_repeat_what_nodes_say(void **state)
@@ -395,7 +451,9 @@ int main(void)
 		cmocka_unit_test(dynamic_nodes_follow_bound_ones_first_then_the_largest),
 		cmocka_unit_test(odd_dynamic_nodes_are_named_and_kept_where_possible),
 		cmocka_unit_test(no_map_wins_over_reusable),
-		cmocka_unit_test(overlapping_nodes_are_named_and_stay_in_the_order_of_the_tree),
+		cmocka_unit_test(overlapping_nodes_are_named_and_stay_apart),
+		cmocka_unit_test(overlapping_ranges_of_one_node_become_one),
+		cmocka_unit_test(long_ranges_on_long_lists_end_the_translation_in_words),
 		cmocka_unit_test(the_reservation_block_may_repeat_what_nodes_say),
 		cmocka_unit_test(more_nodes_than_static_storage_are_collected_in_full),
 	};

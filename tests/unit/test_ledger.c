@@ -225,16 +225,44 @@ static void why_answers_in_sentences(void **state)
 	reserve(BASE + SZ_2M, SZ_2M, OWNER_BOOTARG, RULE_BOOTARG);
 	assert_int_equal(ledger_why_print(&sink.out, BASE + 5), 0);
 	assert_non_null(strstr(got, "held by 'firmware' since the stage 'memblock'.\n"));
+	assert_non_null(strstr(got, "firmware_guess=off in the bootargs frees it."));
 	assert_non_null(strstr(got, "part of the RAM at 0x80000000-0x84000000 (64 MiB)"));
 	out_buffer_init(&sink, got, sizeof(got));
 	assert_int_equal(ledger_why_print(&sink.out, BASE + SZ_2M), 0);
 	assert_non_null(strstr(got, "Claimed as well, later, by 'bootargs reserve'"));
 	out_buffer_init(&sink, got, sizeof(got));
 	assert_int_equal(ledger_why_print(&sink.out, 0x180000000), 0);
+	assert_non_null(strstr(got, "The nearest RAM is 0x80000000-0x84000000 (64 MiB), node 0."));
 	assert_non_null(strstr(got, "no enabled memory node describes this address"));
 	assert_non_null(strstr(
 		got, "The device tree describes 64 MiB of RAM in 1 range between 0x80000000 and "
 		     "0x84000000."));
+}
+
+static void of_many_claims_the_first_are_told_and_the_others_counted(void **state)
+{
+	(void)state;
+	small_board();
+	for (uint64_t i = 1; i <= 20; i++) {
+		reserve(BASE, i * SZ_4K, OWNER_BOOTARG, RULE_BOOTARG);
+	}
+	assert_int_equal(ledger_why_print(&sink.out, BASE), 0);
+	assert_non_null(strstr(got, "0x80000000-0x80010000.\n"));
+	assert_null(strstr(got, "0x80000000-0x80011000.\n"));
+	assert_non_null(strstr(got, "And by 4 more.\n"));
+}
+
+static void nobody_is_told_to_remove_the_node_of_the_firmware(void **state)
+{
+	(void)state;
+	small_board();
+	reserve(BASE + 8 * SZ_1M, SZ_1M, OWNER_FIRMWARE, RULE_NODE_REG);
+	reserve(BASE + 9 * SZ_1M, SZ_1M, OWNER_RESERVED_NODE, RULE_NODE_REG);
+	assert_int_equal(ledger_why_print(&sink.out, BASE + 8 * SZ_1M), 0);
+	assert_non_null(strstr(got, "runs in M-mode"));
+	assert_null(strstr(got, "change or remove that node"));
+	assert_int_equal(ledger_why_print(&sink.out, BASE + 9 * SZ_1M), 0);
+	assert_non_null(strstr(got, "change or remove that node"));
 }
 
 static void the_json_of_the_rows_adds_up(void **state)
@@ -271,6 +299,9 @@ int main(void)
 		cmocka_unit_test_setup(memory_that_no_source_describes_is_a_mismatch, setup),
 		cmocka_unit_test_setup(any_mixture_covers_each_byte_of_ram_once, setup),
 		cmocka_unit_test_setup(why_answers_in_sentences, setup),
+		cmocka_unit_test_setup(of_many_claims_the_first_are_told_and_the_others_counted,
+				       setup),
+		cmocka_unit_test_setup(nobody_is_told_to_remove_the_node_of_the_firmware, setup),
 		cmocka_unit_test_setup(the_json_of_the_rows_adds_up, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -136,7 +136,7 @@ static void the_map_is_one_object_with_the_promised_members(void **state)
 		"{\"base\":\"0x80400000\",\"size\":\"0x1000\",\"holder\":\"reserved-memory\",\"nomap\":true},"
 		"{\"base\":\"0x40000000\",\"size\":\"0x1000\",\"holder\":\"reserved-memory\",\"nomap\":false}],"
 		"\"cut\":[],\"memory_bytes\":\"0x4000000\",\"usable_bytes\":\"0x3f7d000\","
-		"\"warnings\":[\"node \\\"x\\\" is odd\"]}");
+		"\"warnings\":[\"test: node \\\"x\\\" is odd\"]}");
 }
 
 static void the_map_of_a_snapshot_is_that_of_its_moment(void **state)
@@ -171,7 +171,7 @@ static void too_many_warnings_are_counted(void **state)
 	assert_int_equal(ledger_warning_count(), 100);
 	uint32_t kept = 0;
 	while (ledger_warning(kept) != NULL) {
-		assert_int_equal(strlen(ledger_warning(kept)), 800);
+		assert_int_equal(strlen(ledger_warning(kept)), strlen("test: ") + 800);
 		kept++;
 	}
 	assert_in_range(kept, 15, 99);

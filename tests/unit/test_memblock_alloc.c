@@ -3,6 +3,7 @@
 #include "memblock_ram.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 static const struct mem_owner owner_a = { OWNER_PAGE_TABLES, 0, RULE_ALLOC, -1 };
 
@@ -204,6 +205,35 @@ static void discarding_gives_the_arrays_away(void **state)
 	assert_int_equal(memblock_used(&memblock.reserved), 0);
 }
 
+/** The last word of the line that begins with @function in the log. */
+static void caller_in_log(const char *function, char *out, size_t bytes)
+{
+	const char *line = strstr(ram_log, function);
+	assert_non_null(line);
+	const char *end = strchr(line, '\n');
+	assert_non_null(end);
+	const char *word = end;
+	while (word[-1] != ' ') {
+		word--;
+	}
+	snprintf(out, bytes, "%.*s", (int)(end - word), word);
+}
+
+static void the_trace_of_an_allocation_names_who_asked(void **state)
+{
+	(void)state;
+	char asked[64];
+	char took[64];
+	assert_int_equal(memblock_add(RAM_BASE, 0x10000), 0);
+	memblock_debug = true;
+	assert_non_null(
+		memblock_alloc_owned(64, 64, 0, MEMBLOCK_ALLOC_ACCESSIBLE, NUMA_NO_NODE, owner_a));
+	memblock_debug = false;
+	caller_in_log("memblock_alloc_owned: ", asked, sizeof(asked));
+	caller_in_log("memblock_reserve: ", took, sizeof(took));
+	assert_string_equal(asked, took);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +247,7 @@ int main(void)
 		ram_test(after_the_hand_over_changes_are_refused),
 		ram_test(reservations_end_late_page_by_page),
 		ram_test(discarding_gives_the_arrays_away),
+		ram_test(the_trace_of_an_allocation_names_who_asked),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

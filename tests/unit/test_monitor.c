@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Proves how a line becomes commands: words, quotes, semicolons, limits, the stop at the first
- * failure, and that with `json on` each command answers with exactly one line. Uses a command table
- * of its own.
+ * failure, the echo, and that with `json on` each command answers with exactly one line. Uses a
+ * command table of its own.
  */
 #include "fpg/monitor/command.h"
 
@@ -178,6 +178,25 @@ static void with_json_every_command_gives_exactly_one_line(void **state)
 				 "\"error\":\"unknown command 'what'; `help` lists them\"}\n");
 }
 
+static void with_echo_each_command_stands_before_its_answer(void **state)
+{
+	(void)state;
+	m.echo = true;
+	assert_int_equal(monitor_run_line(&m,
+					  ";  say a  'b; c'\t;;quiet; say \x1b[2J ; fail 7; say"),
+			 -EBUSY);
+	assert_string_equal(got, "fpg> say a  'b; c'\n<a><b; c>\nfpg> quiet\n"
+				 "fpg> say ?[2J\n<\x1b[2J>\n"
+				 "fpg> fail 7\nfail: frame 7 is \"busy\"\n");
+	out_buffer_init(&sink, got, sizeof(got));
+	assert_int_equal(monitor_run_line(&m, "what"), -ENOENT);
+	assert_string_equal(got, "fpg> what\nmonitor: unknown command 'what'; `help` lists them\n");
+	out_buffer_init(&sink, got, sizeof(got));
+	m.json = true;
+	assert_int_equal(monitor_run_line(&m, "quiet"), 0);
+	assert_string_equal(got, "@json {\"command\":\"quiet\",\"version\":1}\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -191,6 +210,7 @@ int main(void)
 		cmocka_unit_test_setup(a_command_that_is_too_long_is_refused_not_cut, setup),
 		cmocka_unit_test_setup(a_line_may_be_longer_than_one_command, setup),
 		cmocka_unit_test_setup(with_json_every_command_gives_exactly_one_line, setup),
+		cmocka_unit_test_setup(with_echo_each_command_stands_before_its_answer, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -136,6 +136,14 @@ static void null_is_printed_as_such(void **state)
 	assert_string_equal(got, "(null)");
 }
 
+static void control_characters_are_hidden(void **state)
+{
+	char text[] = "a\x1b[2J\n\xc3\xa9\x7f";
+	(void)state;
+	out_hide_controls(text);
+	assert_string_equal(text, "a?[2J?\xc3\xa9?");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -147,6 +155,7 @@ int main(void)
 		cmocka_unit_test_setup(a_full_buffer_counts_what_did_not_fit, setup),
 		cmocka_unit_test_setup(an_unknown_conversion_is_shown_and_takes_no_argument, setup),
 		cmocka_unit_test_setup(null_is_printed_as_such, setup),
+		cmocka_unit_test(control_characters_are_hidden),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

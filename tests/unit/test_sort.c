@@ -153,6 +153,18 @@ static void a_heap_keeps_the_last_element_on_top_when_it_is_replaced(void **stat
 	}
 }
 
+static void a_heap_grows_one_by_one(void **state)
+{
+	(void)state;
+	fill(300, any);
+	for (size_t n = 1; n <= 300; n++) {
+		sort_heap_added(elements, n, sizeof(elements[0]), compare);
+		for (size_t i = 1; i < n; i++) {
+			assert_true(elements[(i - 1) / 2].key >= elements[i].key);
+		}
+	}
+}
+
 int main(void)
 {
 	const char *seed = getenv("FPG_SEED");
@@ -161,6 +173,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_order_of_input_is_sorted_within_the_bound),
 		cmocka_unit_test(elements_of_every_allowed_size_are_sorted),
+		cmocka_unit_test(a_heap_grows_one_by_one),
 		cmocka_unit_test(a_heap_keeps_the_last_element_on_top_when_it_is_replaced),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

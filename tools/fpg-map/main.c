@@ -6,6 +6,7 @@
 #define LOG_MODULE "fpg-map"
 #include "fpg_map.h"
 
+#include "fpg/base/errno.h"
 #include "fpg/base/parse.h"
 #include "fpg/base/range.h"
 #include "fpg/core/boot_memory.h"
@@ -13,8 +14,8 @@
 #include "fpg/core/log.h"
 #include "fpg/core/memblock.h"
 
-#include <errno.h>
 #include <inttypes.h>
+#include <libfdt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,8 @@
 /** Where OpenSBI's fw_jump and fw_payload put the blob, from the payload on: 0x2200000 - 0x200000. */
 #define DEFAULT_DTB_OFFSET  0x2000000
 #define DEFAULT_IMAGE_BYTES SZ_2M
+/** Fine for a blob's alignment, whatever the board. */
+#define ANY_DTB_ADDRESS	    8
 #define DEFAULT_LOAD_OFFSET SZ_2M
 #define LARGEST_IMAGE_FILE  (1UL << 30)
 
@@ -105,15 +108,23 @@ static void unmap_ram(void *va, size_t bytes)
 
 /* ---- inputs -------------------------------------------------------------------------------------------------- */
 
-/** The payload's own checks, in its order, with its words. Return: 0 | -EINVAL, said */
-static int check_blob(const struct map_file *file, phys_addr_t at)
+/**
+ * The payload's own checks, in its order, with its words; but without a --dtb-addr no address is named, as the payload
+ * would name one that nobody gave. Return: 0 | -EINVAL, said
+ */
+static int check_blob(const struct map_options *o, const struct map_file *file)
 {
 	struct dt_error err;
 	size_t totalsize;
+	phys_addr_t at = o->has_dtb_addr ? o->dtb_addr : ANY_DTB_ADDRESS;
 	if (file->bytes < DT_HEADER_BYTES) {
 		snprintf(err.text, sizeof(err.text),
-			 "%zu bytes are no blob: the header alone has %d", file->bytes,
+			 "%zu bytes are no device tree blob: the header alone has %d", file->bytes,
 			 DT_HEADER_BYTES);
+	} else if (!o->has_dtb_addr && fdt_magic(file->data) != FDT_MAGIC) {
+		snprintf(err.text, sizeof(err.text),
+			 "no device tree blob: it begins with %#010" PRIx32 ", a blob with %#x",
+			 (uint32_t)fdt_magic(file->data), FDT_MAGIC);
 	} else if (dt_check_header(at, file->data, &totalsize, &err) == 0) {
 		if (totalsize > file->bytes) {
 			snprintf(err.text, sizeof(err.text),
@@ -123,7 +134,7 @@ static int check_blob(const struct map_file *file, phys_addr_t at)
 			return 0;
 		}
 	}
-	fprintf(stderr, "fpg-map: device tree: %s\n", err.text);
+	fprintf(stderr, "fpg-map: %s: %s\n", o->dtb, err.text);
 	return -EINVAL;
 }
 
@@ -131,13 +142,11 @@ static int check_blob(const struct map_file *file, phys_addr_t at)
 static bool first_ram(const void *blob, phys_addr_t *base)
 {
 	static struct dt_facts facts;
-	if (dt_collect(&facts, blob) != 0 || facts.memory.count == 0) {
-		return facts.memory.count != 0 && (*base = facts.memory.at[0].base, true);
+	int err = dt_collect(&facts, blob);
+	if ((err != 0 && err != -ENOSPC) || facts.memory.found == 0) {
+		return false;
 	}
-	*base = PHYS_ADDR_MAX;
-	for (uint32_t i = 0; i < facts.memory.count; i++) {
-		*base = facts.memory.at[i].base < *base ? facts.memory.at[i].base : *base;
-	}
+	*base = facts.memory.lowest;
 	return true;
 }
 
@@ -189,15 +198,15 @@ static int fill_in(struct map_options *o, const void *blob)
 
 /* ---- answers ------------------------------------------------------------------------------------------------- */
 
-static void print_warnings(void)
+static void print_warnings(struct out *out)
 {
 	uint32_t kept = 0;
 	uint32_t count = ledger_warning_count();
 	for (const char *text; (text = ledger_warning(kept)) != NULL; kept++) {
-		out_printf(&to_stdout, "warning: %s\n", text);
+		out_printf(out, "warning: %s\n", text);
 	}
 	if (count > kept) {
-		out_printf(&to_stdout, "warning: and %" PRIu32 " more (--verbose shows them)\n",
+		out_printf(out, "warning: and %" PRIu32 " more (--verbose shows them)\n",
 			   count - kept);
 	}
 }
@@ -208,7 +217,7 @@ static int print_text(const struct map_options *o)
 		   "%s: payload at 0x%" PRIx64 "+0x%" PRIx64 ", blob at 0x%" PRIx64 "\n", o->dtb,
 		   o->load, image.bytes, o->dtb_addr);
 	int err = ledger_print(&to_stdout);
-	print_warnings();
+	print_warnings(&to_stdout);
 	return err;
 }
 
@@ -260,9 +269,8 @@ static int run(struct map_options *o, struct map_file *dtb, struct map_file *fil
 {
 	static struct out to_stderr = { write_stderr };
 	static struct out nowhere = { write_nowhere };
-	if (map_file_read(dtb, o->dtb, 2 * DT_MAX_BYTES) != 0 ||
-	    check_blob(dtb, o->has_dtb_addr ? o->dtb_addr : 8) != 0 || fill_in(o, dtb->data) != 0 ||
-	    describe_image(o, file, o->load) != 0) {
+	if (map_file_read(dtb, o->dtb, 2 * DT_MAX_BYTES) != 0 || check_blob(o, dtb) != 0 ||
+	    fill_in(o, dtb->data) != 0 || describe_image(o, file, o->load) != 0) {
 		return MAP_UNUSABLE;
 	}
 	log_set_sink(o->verbose ? &to_stderr : &nowhere);
@@ -283,13 +291,16 @@ static int run(struct map_options *o, struct map_file *dtb, struct map_file *fil
 	};
 	struct dt_error err;
 	if (dt_check_header(o->dtb_addr, dtb->data, &in.blob_bytes, &err) != 0) {
-		fprintf(stderr, "fpg-map: device tree: %s\n", err.text);
+		fprintf(stderr, "fpg-map: %s: %s\n", o->dtb, err.text);
 		return MAP_UNUSABLE;
 	}
 	int rc = boot_memory_init(&memory, &in);
 	if (rc != 0) {
-		fprintf(stderr, "fpg-map: no memory to boot with (error %d)\n", -rc);
-		print_warnings();
+		fprintf(stderr, "fpg-map: %s: %s (%s)\n", o->dtb,
+			rc == -ENODATA ? "the device tree has no memory that can be used" :
+					 "there is no memory to boot with",
+			errno_name(rc));
+		print_warnings(&to_stderr);
 		return MAP_UNUSABLE;
 	}
 	ledger_use_boot_memory(&memory);

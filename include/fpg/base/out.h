@@ -40,3 +40,6 @@ struct out_buffer {
 
 /** @size must be at least 1. The buffer stays the caller's. */
 void out_buffer_init(struct out_buffer *b, char *buf, size_t size);
+
+/** Text from outside (names of nodes) must not steer a terminal: control characters in @s become '?'. */
+void out_hide_controls(char *s);

@@ -24,5 +24,8 @@ void sort_elements(void *base, size_t count, size_t bytes, sort_cmp_fn cmp);
 /** Make a heap: the element that goes last by @cmp lies first, and each goes after (or equals) those below it. */
 void sort_heap_make(void *base, size_t count, size_t bytes, sort_cmp_fn cmp);
 
+/** The last of @count elements is new, the others are a heap: restore the heap in O(log n). */
+void sort_heap_added(void *base, size_t count, size_t bytes, sort_cmp_fn cmp);
+
 /** The first element of a heap was replaced: restore the heap in O(log n). */
 void sort_heap_replaced(void *base, size_t count, size_t bytes, sort_cmp_fn cmp);

@@ -48,7 +48,7 @@ enum dt_range_flags {
 	DT_RANGE_DMA_DEFAULT = 1 << 5,
 	/** No place yet: `base` is the alignment wanted (a power of two); the node may have alloc-ranges. */
 	DT_RANGE_DYNAMIC = 1 << 6,
-	/** A dynamic node with alloc-ranges; see dt_alloc_range(). */
+	/** A dynamic node with alloc-ranges; see dt_alloc_ranges(). */
 	DT_RANGE_ALLOC_RANGES = 1 << 7,
 };
 
@@ -211,19 +211,25 @@ void dt_memory_union(struct dt_facts *facts);
 
 /**
  * Sort the reserved list: those with a place first, ascending by address; then the dynamic ones in the order in which
- * to place them. Ranges that overlap each other are among themselves in the order of the tree (memory reservation
- * block first), so that adding them in this order lets the first of the tree hold the bytes. Overlaps of different
- * nodes are warned about.
+ * to place them. Ranges of one node that overlap become one; overlaps of different nodes stay and are warned about.
  * Return: how many have a place
  */
 uint32_t dt_reserved_sort(struct dt_facts *facts);
 
-/**
- * Entry @index of a dynamic node's alloc-ranges. Return: 0 | -ENOENT (no more entries) | -ERANGE (not an address
- * range; go on with the next)
- */
-FPG_MUST_CHECK int dt_alloc_range(const struct dt_facts *facts, const struct dt_range *dynamic,
-				  uint32_t index, struct phys_range *out);
+/** A dynamic node's alloc-ranges, from the next entry on. */
+struct dt_alloc_ranges {
+	const uint8_t *data;
+	uint32_t bytes;
+	uint8_t address_cells;
+	uint8_t size_cells;
+};
+
+/** From its first entry; nothing to come for a node without alloc-ranges. */
+struct dt_alloc_ranges dt_alloc_ranges(const struct dt_facts *facts,
+				       const struct dt_range *dynamic);
+
+/** Return: 0 | -ENOENT (no more entries) | -ERANGE (not an address range; go on with the next) */
+FPG_MUST_CHECK int dt_alloc_ranges_next(struct dt_alloc_ranges *ranges, struct phys_range *out);
 
 /* ---- looking for a free place while not everything is reserved yet ----------------------------------------- */
 
@@ -257,7 +263,7 @@ FPG_MUST_CHECK int dt_find_hole(const struct dt_hole_query *query, phys_addr_t *
 /**
  * Path of the node at @node, for messages and `ledger why`; walks the tree, so never in a loop over nodes.
  * @buf  DT_PATH_BYTES is enough; at least 8
- * Return: @buf; "?" when there is no such node
+ * Return: @buf; "?" when there is no such node; control characters of names are replaced by '?', too
  */
 const char *dt_node_path(const void *blob, int32_t node, char *buf, size_t buf_bytes);
 

@@ -159,13 +159,13 @@ const char *ledger_kind_name(enum ledger_kind kind);
 /* ---- warnings ---- */
 
 /**
- * Take log_set_observer() and keep the texts of warnings and errors, as many as fit; the rest is
- * counted.
+ * Take log_set_observer() and keep warnings and errors as "module: text", as many as fit; the rest
+ * is counted.
  */
 void ledger_collect_warnings(void);
 /** Warnings given so far, also those that did not fit. */
 uint32_t ledger_warning_count(void);
-/** Text @i of those that were kept, or NULL. */
+/** Number @i of those that were kept, or NULL. */
 const char *ledger_warning(uint32_t i);
 
 /* ---- snapshots ---- */

@@ -126,6 +126,17 @@ FPG_MUST_CHECK int memblock_add_owned(phys_addr_t base, phys_addr_t size, int ni
 FPG_MUST_CHECK int memblock_reserve_owned(phys_addr_t base, phys_addr_t size,
 					  enum memblock_flags flags, struct mem_owner owner);
 
+/**
+ * The two halves of memblock_reserve_owned(), for a caller that knows of all overlaps: reserve the bytes that nobody holds
+ * and say nothing about the others; and put a claim on a whole range, of which others hold some bytes. A claim's
+ * @flags are only what it wanted: no-map is brought about by the reservations.
+ * Return: as memblock_reserve_owned()
+ */
+FPG_MUST_CHECK int memblock_reserve_unclaimed(phys_addr_t base, phys_addr_t size,
+					      enum memblock_flags flags, struct mem_owner owner);
+FPG_MUST_CHECK int memblock_claim_owned(phys_addr_t base, phys_addr_t size,
+					enum memblock_flags flags, struct mem_owner owner);
+
 /** Take memory out, or end a reservation (with the claims on it). Return: as memblock_add(); absent bytes are fine. */
 FPG_MUST_CHECK int memblock_remove(phys_addr_t base, phys_addr_t size);
 FPG_MUST_CHECK int memblock_phys_free(phys_addr_t base, phys_addr_t size);

@@ -23,6 +23,8 @@
 #define MONITOR_LINE_BYTES 512
 #define MONITOR_WORDS	   32
 
+#define MONITOR_PROMPT "fpg> "
+
 struct monitor;
 
 struct monitor_command {
@@ -45,6 +47,8 @@ struct monitor {
 	struct out *out;
 	/** `json on`. */
 	bool json;
+	/** Show each command behind a prompt before it runs, as if it had been typed; not with `json on`. */
+	bool echo;
 	/** The command that runs now; NULL between commands. */
 	const struct monitor_command *command;
 	/** It has given its JSON line, or begun to. */
