@@ -212,8 +212,10 @@ void boot_main(uint64_t hart, phys_addr_t dtb, phys_addr_t load)
 	read_device_tree(dtb);
 	fill_memblock();
 	switch_tables();
-	memtest_set_passes(memory.args.memtest_patterns);
-	early_memtest(memblock_start_of_DRAM(), memblock_end_of_DRAM());
+	if (FPG_ENABLED(CONFIG_MEMTEST)) {
+		memtest_set_passes(memory.args.memtest_patterns);
+		early_memtest(memblock_start_of_DRAM(), memblock_end_of_DRAM());
+	}
 	start_page_allocator();
 	(void)early_remap_check_leaks();
 	boot_debug_windows();
