@@ -109,25 +109,24 @@ static void fill_memblock(void)
 	}
 }
 
-static void report_unreachable(void *ctx, phys_addr_t base, uint64_t bytes)
-{
-	(void)ctx;
-	pr_warn("RAM %#" PRIx64 "+%#" PRIx64 " lies beyond the linear window and is not used", base,
-		bytes);
-}
-
 /** What the window cannot show leaves memblock first, so that nothing is allocated there. */
 static void limit_to_window(void)
 {
 	const struct vm_layout *layout = &vm_layout_sv39;
 	phys_addr_t base = ALIGN_DOWN(memblock_start_of_DRAM(), LINEAR_BASE_ALIGN);
-	if (memblock_end_of_DRAM() - base > layout->linear_bytes) {
-		int err = boot_memory_limit_window(&memory, base, layout->linear_bytes);
-		if (err != 0) {
-			panic("memory beyond the linear window cannot be set aside (%s)",
-			      errno_name(err));
-		}
+	if (memblock_end_of_DRAM() - base <= layout->linear_bytes) {
+		return;
 	}
+	char size[24];
+	phys_addr_t before = memblock_phys_mem_size();
+	int err = boot_memory_limit_window(&memory, base, layout->linear_bytes);
+	if (err != 0) {
+		panic("memory beyond the linear window cannot be set aside (%s)", errno_name(err));
+	}
+	pr_warn("%s of RAM from %#" PRIx64
+		" on lie beyond the linear window of %s and are not used",
+		format_size(size, sizeof(size), before - memblock_phys_mem_size()),
+		base + layout->linear_bytes, layout->mode->name);
 }
 
 /** The first page of the address space is never mapped, so RAM there is of no use to anybody. */
@@ -169,7 +168,6 @@ static void switch_tables(void)
 	if (ledger_reserve_memory() != 0) {
 		pr_warn("no memory for ledger snapshots: later ones may be missing");
 	}
-	(void)kernel_map_unreachable(&map, report_unreachable, NULL);
 	log_map();
 	snapshot("paging");
 }
