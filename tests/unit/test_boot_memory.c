@@ -20,63 +20,12 @@
 
 #include <cmocka.h>
 
+#include "boot_case.h"
+
 #define G    (1ULL << 30)
 #define M    (1ULL << 20)
 #define LOAD 0x80200000ULL
 #define BLOB 0x82200000ULL
-
-static struct boot_sim sim;
-
-static void begin(void)
-{
-	warnings_start();
-	sim = boot_sim_default;
-	dtb_start();
-	dtb_root(2, 2);
-}
-
-/** 1 GiB at 2 GiB, and firmware that describes itself. */
-static void begin_usual(void)
-{
-	begin();
-	dtb_memory(2 * G, G);
-	dtb_reserved_memory();
-	dtb_reserved("mmode_resv0@80000000", 0x80000000, 0x80000, "no-map");
-}
-
-static void finish(void)
-{
-	const void *blob = dtb_finish();
-	int err = boot_sim_run(&sim, blob);
-	if (err != 0) {
-		warnings_show();
-	}
-	assert_int_equal(err, 0);
-	if (boot_sim_wrong() != NULL) {
-		fail_msg("%s", boot_sim_wrong());
-	}
-}
-
-static enum owner_kind holder(phys_addr_t addr)
-{
-	const struct memblock_region *r = memblock_region_find(&memblock.reserved, addr);
-	return r != NULL ? (enum owner_kind)r->owner.kind : OWNER_NONE;
-}
-
-/** [base, base + size) is held by @kind, and the bytes around it are not part of that reservation. */
-static void held_exactly(phys_addr_t base, phys_addr_t size, enum owner_kind kind)
-{
-	const struct memblock_region *r = memblock_region_find(&memblock.reserved, base);
-	assert_non_null(r);
-	assert_true(r->base == base);
-	assert_true(r->size == size);
-	assert_int_equal(r->owner.kind, kind);
-}
-
-static bool is_nomap(phys_addr_t addr)
-{
-	return memblock_is_memory(addr) && !memblock_is_map_memory(addr);
-}
 
 static enum boot_ram_fate fate(phys_addr_t addr)
 {
