@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # What must be installed for the asked targets; SETUP=no skips the look.
 
-CHECK_GOALS := check unit unit-bins host-lib fuzz fuzz-bins soak format format-check tidy cppcheck clang-target tools install
+CHECK_GOALS := check tidy-sources unit unit-bins host-lib fuzz fuzz-bins soak format format-check tidy cppcheck clang-target tools install
 SETUP_SET   := $(if $(filter $(CHECK_GOALS),$(MAKECMDGOALS)),check,$(if $(filter run,$(MAKECMDGOALS)),run,build))
 
 setup-needed:
