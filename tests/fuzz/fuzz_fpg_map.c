@@ -7,6 +7,13 @@
  * image file (in units of 16 bytes), then the image, then the blob.
  */
 #define _GNU_SOURCE
+#include <stdio.h>
+
+/* The program's complaints are not the fuzzer's report, and writing them would take most of the time. */
+static FILE *quiet;
+#undef stderr
+#define stderr quiet
+
 #define main fpg_map_main
 int fpg_map_main(int argc, char **argv);
 #include "tools/fpg-map/main.c"
@@ -62,7 +69,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	image_fd = memfd_create("image", 0);
 	snprintf(dtb_path, sizeof(dtb_path), "/proc/self/fd/%d", dtb_fd);
 	snprintf(image_path, sizeof(image_path), "/proc/self/fd/%d", image_fd);
-	if (dtb_fd < 0 || image_fd < 0 || freopen("/dev/null", "w", stdout) == NULL) {
+	quiet = fopen("/dev/null", "w");
+	if (quiet == NULL || dtb_fd < 0 || image_fd < 0 ||
+	    freopen("/dev/null", "w", stdout) == NULL) {
 		abort();
 	}
 	return 0;
