@@ -178,7 +178,10 @@ int boot_scratch_get(struct boot_memory *bm)
 	}
 	append_memmap(bm);
 	get_arena(bm, memory_need, reserved->found);
-	memblock_set_array_place(find_place, bm);
+	if (bm->in.map != NULL) {
+		/* Without a way to reach them, larger tables are refused. */
+		memblock_set_array_place(find_place, bm);
+	}
 	return 0;
 }
 
