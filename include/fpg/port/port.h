@@ -103,6 +103,25 @@ void port_copy_page(void *dst, const void *src);
  */
 FPG_MUST_CHECK int port_address_space_set(unsigned int satp_mode, phys_addr_t root, uint32_t asid);
 
+/**
+ * Ask this hart whether it has a paging mode: satp is written with @root and read back, then put back as it was.
+ * @root  a table of that mode in which everything in use now (image, stack, trap vector) is mapped where it is
+ */
+bool port_address_space_probe(unsigned int satp_mode, phys_addr_t root);
+
+/** ASID bits that this hart has, 0 to 16, by writing ones and reading back. Source: Privileged v1.12, 4.1.11. */
+unsigned int port_asid_bits(void);
+
+/**
+ * Write satp without any fence: for switches between address spaces of the mode in force, where the caller knows by
+ * ASID what is cached. @asid 0 with no ASID bits: the caller fences.
+ */
+void port_address_space_switch(unsigned int satp_mode, phys_addr_t root, uint32_t asid);
+
+/** Flush this hart's entries of one ASID, global ones excluded: all, or the pages of [va, va + bytes). */
+void port_tlb_flush_asid(uint32_t asid);
+void port_tlb_flush_asid_range(uint32_t asid, vaddr_t va, size_t bytes);
+
 /** Flush this hart's TLB: everything, or the pages of [va, va + bytes). Source: Privileged v1.12, 4.2.1 (SFENCE.VMA). */
 void port_tlb_flush_all(void);
 void port_tlb_flush_range(vaddr_t va, size_t bytes);

@@ -38,6 +38,11 @@ struct port_trap {
 struct trap_ops {
 	/** Nobody expected this trap. Must not return. */
 	void (*fatal)(const struct port_trap *trap);
+	/**
+	 * May be NULL. A page fault of port_copy_from_user() or port_copy_to_user() on a user address; interrupts are
+	 * as they were at the copy. Return: true when it was resolved and the access is to be tried again
+	 */
+	bool (*user_fault)(const struct port_trap *trap);
 };
 void port_trap_register(const struct trap_ops *ops);
 

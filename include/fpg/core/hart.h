@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The harts: which there are, which run, and how one asks another for something.
+ *
+ * Invariants: hart index 0 is the one that booted; indices are dense, ids are firmware's; a hart touches only its own
+ * block (with interrupts off), others through calls. There is no scheduler: every hart but the first sits in
+ * hart_park_loop() and runs, to its end, what it is given.
+ *
+ * Two ways to have something done:
+ *  - hart_call(): in the interrupt handler of each hart. Bounded time; may not lock, log, allocate or free.
+ *  - hart_run_on(), hart_run_mask(): in the parking loop of an idle hart, on its stack, interrupts on; may do anything.
+ * Whoever waits polls its own IPIs, so two harts that wait for each other both get their answer.
+ */
+#pragma once
+
+#include "fpg/base/compiler.h"
+#include "fpg/base/types.h"
+#include "fpg/port/harts.h"
+
+struct dt_facts;
+
+/** X(id, text) */
+#define HART_STATES(X)                                            \
+	X(HART_ABSENT, "absent")                                  \
+	/* left alone; why_not says why */                        \
+	X(HART_UNUSED, "not used")                                \
+	X(HART_STARTING, "starting")                              \
+	X(HART_ONLINE, "online")                                  \
+	/* the firmware or the hart said no; why_not says what */ \
+	X(HART_REFUSED, "refused")
+
+enum hart_state {
+#define X(id, text) id,
+	HART_STATES(X)
+#undef X
+	HART_STATE_COUNT
+};
+
+/** Locks a hart can hold at once; checked in debug builds. */
+#define HART_MAX_LOCKS 16
+
+/** A hart's own block. Layers above keep their per-hart state in slots of their own, see HART_SLOTS. */
+struct hart {
+	uint32_t index;
+	uint32_t state; /* enum hart_state, atomic */
+	uint64_t id;
+	int32_t nid;
+	const char *why_not;
+	/** What it does now, for `harts`: "idle", or the name of the work. */
+	const char *doing;
+	uint64_t calls;
+	uint64_t works;
+	/** Per-hart pointers of the layers above, by enum hart_slot; each layer sets its own. */
+	void *slot[4];
+	/** Debug builds: ranks of the locks held, in the order they were taken. */
+	uint32_t lock_count;
+	uint32_t lock_rank[HART_MAX_LOCKS];
+};
+
+enum hart_slot {
+	/** pagetable/mm: the address space in force (struct mm *), NULL: the kernel's own. */
+	HART_SLOT_MM,
+	/** core page_alloc: per-hart page caches. */
+	HART_SLOT_PAGE_CACHE,
+	HART_SLOT_TEST,
+	HART_SLOT_SPARE,
+};
+
+/** The block of the hart this runs on. Valid from hart_init() on. */
+static inline struct hart *this_hart(void)
+{
+	return (struct hart *)port_hart_head()->local;
+}
+
+static inline unsigned int hart_index(void)
+{
+	return port_hart_index();
+}
+
+/* ---- start ------------------------------------------------------------------------------------------------ */
+
+/** Give the boot hart its block; before anything that locks. */
+void hart_init(void);
+
+/** How stacks and areas get memory: supplied by platform/boot, which sees every layer. */
+struct hart_start_env {
+	unsigned int satp_mode;
+	phys_addr_t root;
+	/** A stack of @bytes with an unmapped page below. Return: its low end, or NULL (logged) */
+	char *(*stack_alloc)(size_t bytes);
+	void (*stack_free)(char *low, size_t bytes);
+	/** Zeroed pages for good. Return: NULL when there are none */
+	void *(*area_alloc)(size_t bytes);
+};
+
+#define HART_STACK_BYTES	   16384UL
+#define HART_EMERGENCY_STACK_BYTES 4096UL
+
+/**
+ * Start every hart that the device tree says can run us: enabled, rv64, with an MMU. A hart that is left alone, refuses,
+ * or does not arrive within two seconds is named in the log with the reason, and the boot goes on without it.
+ * Return: harts online, the boot hart among them
+ */
+unsigned int harts_start(const struct dt_facts *facts, const struct hart_start_env *env);
+
+/* ---- who there is ----------------------------------------------------------------------------------------- */
+
+hart_mask_t harts_online(void);
+unsigned int harts_online_count(void);
+/** Hart @index, also one that is not online; NULL past the last. */
+struct hart *hart_by_index(unsigned int index);
+struct hart *hart_by_id(uint64_t id);
+const char *hart_state_name(enum hart_state state);
+
+/* ---- asking ----------------------------------------------------------------------------------------------- */
+
+/**
+ * Run @fn(@arg) in the interrupt handler of each online hart of @mask, this hart included when it is in @mask (then
+ * directly), and wait until all have. Context: no lock held that @fn's harts may wait for with interrupts off without
+ * polling (all our locks poll). Nested calls from inside @fn are refused (checked).
+ */
+void hart_call(hart_mask_t mask, void (*fn)(void *arg), void *arg);
+
+/**
+ * Run @fn(@arg) on an idle hart, in its parking loop, and wait for it. On the calling hart: directly.
+ * @name  for `harts`; static text
+ * Return: what @fn returned | -EBUSY (that hart is running something) | -ENODEV (not online)
+ */
+FPG_MUST_CHECK int hart_run_on(unsigned int index, const char *name, int (*fn)(void *arg),
+			       void *arg);
+
+/**
+ * The same on all harts of @mask at once, the calling one among them if it is in @mask; waits for all.
+ * @results  may be NULL: PORT_MAX_HARTS results by index
+ * Return: 0 | the first result that is not 0 | -EBUSY, -ENODEV (nothing was started)
+ */
+FPG_MUST_CHECK int hart_run_mask(hart_mask_t mask, const char *name, int (*fn)(void *arg),
+				 void *arg, int *results);
+
+/**
+ * Hold all other harts at a safe point (in their IPI handler, or where they poll), until harts_release(). Nests on
+ * one hart; two harts that want it take turns. While they are held, no other hart holds a lock taken with
+ * spin_lock_irqsave(): interrupts are off there, and a waiting hart polls only before it holds.
+ */
+void harts_hold(void);
+void harts_release(void);
+
+/** Panic: stop the others, from any context, without waiting for locks; bounded time. */
+void harts_stop_others(void);
+
+/** Where a hart that has nothing to do stays; does not return. */
+FPG_NORETURN void hart_park_loop(void *arg);
