@@ -16,7 +16,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-int boot_memory_scan(struct boot_memory *bm, const struct boot_inputs *in)
+FPG_INIT int boot_memory_scan(struct boot_memory *bm, const struct boot_inputs *in)
 {
 	boot_stage_set(STAGE_DEVICE_TREE);
 	memset(bm, 0, offsetof(struct boot_memory, facts));
@@ -37,7 +37,7 @@ int boot_memory_scan(struct boot_memory *bm, const struct boot_inputs *in)
 	return 0;
 }
 
-static int fill(struct boot_memory *bm)
+FPG_INIT static int fill(struct boot_memory *bm)
 {
 	int err = boot_scratch_get(bm);
 	if (err == 0) {
@@ -59,7 +59,7 @@ static int fill(struct boot_memory *bm)
 	return err;
 }
 
-int boot_memory_init(struct boot_memory *bm, const struct boot_inputs *in)
+FPG_INIT int boot_memory_init(struct boot_memory *bm, const struct boot_inputs *in)
 {
 	if (!bm->scanned) {
 		int err = boot_memory_scan(bm, in);
@@ -83,7 +83,7 @@ int boot_memory_init(struct boot_memory *bm, const struct boot_inputs *in)
 	return err;
 }
 
-void boot_memory_relocate(struct boot_memory *bm)
+FPG_INIT void boot_memory_relocate(struct boot_memory *bm)
 {
 	memblock_relocate_arrays();
 	if (bm->memory_scratch.size != 0) {
@@ -94,7 +94,7 @@ void boot_memory_relocate(struct boot_memory *bm)
 	}
 }
 
-int boot_memory_limit_window(struct boot_memory *bm, phys_addr_t base, phys_addr_t size)
+FPG_INIT int boot_memory_limit_window(struct boot_memory *bm, phys_addr_t base, phys_addr_t size)
 {
 	phys_addr_t end = base + phys_cap_size(base, size);
 	bm->window = (struct phys_range){ base, end - base };

@@ -23,13 +23,13 @@ struct sweep {
 	phys_addr_t nomap_end;
 };
 
-static phys_addr_t end_of(const struct dt_range *r)
+FPG_INIT static phys_addr_t end_of(const struct dt_range *r)
 {
 	return r->base + r->size;
 }
 
 /** The last of the tree first, because a heap has the last of its order on top. */
-static int by_tree_backwards(const void *a, const void *b)
+FPG_INIT static int by_tree_backwards(const void *a, const void *b)
 {
 	const struct dt_range *x = a;
 	const struct dt_range *y = b;
@@ -39,7 +39,7 @@ static int by_tree_backwards(const void *a, const void *b)
 	return x->base < y->base ? 1 : x->base > y->base ? -1 : 0;
 }
 
-static void drop_ended(struct sweep *s)
+FPG_INIT static void drop_ended(struct sweep *s)
 {
 	while (s->held > 0 && end_of(&s->heap[0]) <= s->pos) {
 		s->heap[0] = s->heap[--s->held];
@@ -49,7 +49,7 @@ static void drop_ended(struct sweep *s)
 	}
 }
 
-static int lose(struct dt_range *r)
+FPG_INIT static int lose(struct dt_range *r)
 {
 	if (r->flags & LOST) {
 		return 0;
@@ -61,7 +61,7 @@ static int lose(struct dt_range *r)
 }
 
 /** @r begins at `pos`. */
-static int meet(struct sweep *s, struct dt_range r)
+FPG_INIT static int meet(struct sweep *s, struct dt_range r)
 {
 	int err = 0;
 	/* What is reserved above `pos` is the image, the blob or the initrd. */
@@ -81,7 +81,7 @@ static int meet(struct sweep *s, struct dt_range r)
 }
 
 /** @count ranges without a gap between them, ascending; they are used up. */
-static int reserve_cluster(struct dt_range *at, uint32_t count)
+FPG_INIT static int reserve_cluster(struct dt_range *at, uint32_t count)
 {
 	struct sweep s = { .heap = at, .pos = at[0].base };
 	uint32_t next = 0;
@@ -110,7 +110,7 @@ static int reserve_cluster(struct dt_range *at, uint32_t count)
 	return err;
 }
 
-int boot_reserve_listed(struct boot_memory *bm, uint32_t placed)
+FPG_INIT int boot_reserve_listed(struct boot_memory *bm, uint32_t placed)
 {
 	struct dt_range *at = bm->facts.reserved.at;
 	int err = 0;

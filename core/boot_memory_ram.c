@@ -180,7 +180,7 @@ bool boot_memory_find_raw(const struct boot_memory *bm, phys_addr_t addr, struct
 	return f.found;
 }
 
-struct phys_range boot_ram_run(const struct boot_memory *bm, phys_addr_t addr)
+FPG_INIT struct phys_range boot_ram_run(const struct boot_memory *bm, phys_addr_t addr)
 {
 	const struct dt_list *list = &bm->facts.memory;
 	struct phys_range run = { 0, 0 };
@@ -204,7 +204,7 @@ struct mem_limit {
 	phys_addr_t end;
 };
 
-static bool count_to_limit(void *ctx, const struct boot_ram_row *row)
+FPG_INIT static bool count_to_limit(void *ctx, const struct boot_ram_row *row)
 {
 	struct mem_limit *limit = ctx;
 	if (row->fate != BOOT_RAM_MEMORY) {
@@ -218,7 +218,7 @@ static bool count_to_limit(void *ctx, const struct boot_ram_row *row)
 	return true;
 }
 
-static void apply_mem_limit(struct boot_memory *bm)
+FPG_INIT static void apply_mem_limit(struct boot_memory *bm)
 {
 	const struct kernel_image *image = bm->in.image;
 	if (bm->args.mem_bytes == 0) {
@@ -242,7 +242,7 @@ struct add_ctx {
 	int err;
 };
 
-static bool add_row(void *ctx, const struct boot_ram_row *row)
+FPG_INIT static bool add_row(void *ctx, const struct boot_ram_row *row)
 {
 	struct add_ctx *a = ctx;
 	a->bm->ram_bytes += row->range.size;
@@ -259,7 +259,7 @@ static bool add_row(void *ctx, const struct boot_ram_row *row)
 	return a->err == 0;
 }
 
-static void warn_far_nodes(struct boot_memory *bm)
+FPG_INIT static void warn_far_nodes(struct boot_memory *bm)
 {
 	const struct dt_list *list = &bm->facts.memory;
 	for (uint32_t i = 0; i < list->count; i++) {
@@ -272,7 +272,7 @@ static void warn_far_nodes(struct boot_memory *bm)
 	}
 }
 
-int boot_ram_add(struct boot_memory *bm)
+FPG_INIT int boot_ram_add(struct boot_memory *bm)
 {
 	struct add_ctx a = { .bm = bm };
 	dt_memory_union(&bm->facts);

@@ -23,7 +23,7 @@
 /** Distance from the start of RAM at which firmware starts its payload: what text_offset in the image header asks for. */
 #define PAYLOAD_OFFSET SZ_2M
 
-int boot_reserve(const struct boot_reservation *r)
+FPG_INIT int boot_reserve(const struct boot_reservation *r)
 {
 	struct phys_range range = r->range;
 	enum memblock_flags flags = r->nomap ? MEMBLOCK_NOMAP : MEMBLOCK_NONE;
@@ -40,7 +40,7 @@ int boot_reserve(const struct boot_reservation *r)
 	return err;
 }
 
-static int reserve(struct phys_range range, bool nomap, struct mem_owner owner)
+FPG_INIT static int reserve(struct phys_range range, bool nomap, struct mem_owner owner)
 {
 	return boot_reserve(
 		&(struct boot_reservation){ .range = range, .owner = owner, .nomap = nomap });
@@ -48,18 +48,18 @@ static int reserve(struct phys_range range, bool nomap, struct mem_owner owner)
 
 /* ---- what was loaded ----------------------------------------------------------------------------------------- */
 
-static struct phys_range image_range(const struct boot_memory *bm)
+FPG_INIT static struct phys_range image_range(const struct boot_memory *bm)
 {
 	return (struct phys_range){ bm->in.image->load, bm->in.image->bytes };
 }
 
-static struct phys_range blob_range(const struct boot_memory *bm)
+FPG_INIT static struct phys_range blob_range(const struct boot_memory *bm)
 {
 	return (struct phys_range){ bm->in.blob_phys, bm->in.blob_bytes };
 }
 
-static void warn_overlap(const char *what, struct phys_range a, const char *other,
-			 struct phys_range b)
+FPG_INIT static void warn_overlap(const char *what, struct phys_range a, const char *other,
+				  struct phys_range b)
 {
 	if (phys_ranges_overlap(a, b)) {
 		pr_warn("%s at %#" PRIx64 "+%#" PRIx64 " overlaps %s at %#" PRIx64 "+%#" PRIx64,
@@ -67,7 +67,7 @@ static void warn_overlap(const char *what, struct phys_range a, const char *othe
 	}
 }
 
-static int reserve_image(struct boot_memory *bm)
+FPG_INIT static int reserve_image(struct boot_memory *bm)
 {
 	const struct kernel_image *image = bm->in.image;
 	struct phys_range run = boot_ram_run(bm, image->load);
@@ -87,7 +87,7 @@ static int reserve_image(struct boot_memory *bm)
 	return 0;
 }
 
-static int reserve_loaded(struct boot_memory *bm)
+FPG_INIT static int reserve_loaded(struct boot_memory *bm)
 {
 	int err = reserve_image(bm);
 	warn_overlap("device tree", blob_range(bm), "the image", image_range(bm));
@@ -110,12 +110,13 @@ static int reserve_loaded(struct boot_memory *bm)
 
 /* ---- what the tree reserves ---------------------------------------------------------------------------------- */
 
-static bool is_cma(const struct dt_range *r)
+FPG_INIT static bool is_cma(const struct dt_range *r)
 {
 	return (r->flags & DT_RANGE_DMA_POOL) && (r->flags & DT_RANGE_REUSABLE);
 }
 
-static void remember_area(struct boot_memory *bm, const struct dt_range *r, struct phys_range range)
+FPG_INIT static void remember_area(struct boot_memory *bm, const struct dt_range *r,
+				   struct phys_range range)
 {
 	if (!is_cma(r) && !(r->flags & DT_RANGE_DMA_DEFAULT)) {
 		return;
@@ -128,13 +129,13 @@ static void remember_area(struct boot_memory *bm, const struct dt_range *r, stru
 	bm->areas[bm->area_count++] = (struct boot_area){ range, r->node, r->flags };
 }
 
-struct mem_owner boot_range_owner(const struct dt_range *r)
+FPG_INIT struct mem_owner boot_range_owner(const struct dt_range *r)
 {
 	return mem_owner(is_cma(r) ? OWNER_CMA : (enum owner_kind)r->kind, (enum owner_rule)r->rule,
 			 r->node);
 }
 
-void boot_meet_listed(struct boot_memory *bm, const struct dt_range *r)
+FPG_INIT void boot_meet_listed(struct boot_memory *bm, const struct dt_range *r)
 {
 	struct phys_range range = { r->base, r->size };
 	if (phys_ranges_overlap(range, image_range(bm))) {
@@ -149,7 +150,7 @@ void boot_meet_listed(struct boot_memory *bm, const struct dt_range *r)
  * start of RAM and nothing in the tree is about the bytes before it, they are taken to be firmware.
  * Return: size 0 when there is nothing to guess
  */
-static struct phys_range guess_firmware(const struct boot_memory *bm, uint32_t placed)
+FPG_INIT static struct phys_range guess_firmware(const struct boot_memory *bm, uint32_t placed)
 {
 	phys_addr_t load = bm->in.image->load;
 	struct phys_range run = boot_ram_run(bm, load);
@@ -167,7 +168,7 @@ static struct phys_range guess_firmware(const struct boot_memory *bm, uint32_t p
 	return guess;
 }
 
-static int reserve_guess(struct boot_memory *bm, struct phys_range guess)
+FPG_INIT static int reserve_guess(struct boot_memory *bm, struct phys_range guess)
 {
 	if (guess.size == 0) {
 		return 0;
@@ -179,7 +180,7 @@ static int reserve_guess(struct boot_memory *bm, struct phys_range guess)
 	return reserve(guess, true, mem_owner(OWNER_FIRMWARE, RULE_FIRMWARE_GUESS, -1));
 }
 
-static int reserve_memmap(struct boot_memory *bm)
+FPG_INIT static int reserve_memmap(struct boot_memory *bm)
 {
 	for (uint32_t i = 0; i < bm->args.memmap_count; i++) {
 		const struct bootargs_range *m = &bm->args.memmap[i];
@@ -195,7 +196,7 @@ static int reserve_memmap(struct boot_memory *bm)
 	return 0;
 }
 
-int boot_reserve_static(struct boot_memory *bm, uint32_t placed)
+FPG_INIT int boot_reserve_static(struct boot_memory *bm, uint32_t placed)
 {
 	struct phys_range guess = guess_firmware(bm, placed);
 	int err = reserve_loaded(bm);
@@ -214,7 +215,7 @@ int boot_reserve_static(struct boot_memory *bm, uint32_t placed)
 /* ---- areas of nodes that nobody will set up ------------------------------------------------------------------- */
 
 /** Another reservation wanted bytes of the area. */
-static bool has_other_claim(struct phys_range area)
+FPG_INIT static bool has_other_claim(struct phys_range area)
 {
 	const struct memblock_type *claims = &memblock.claims;
 	for (unsigned long i = 0; i < memblock_used(claims); i++) {
@@ -226,7 +227,7 @@ static bool has_other_claim(struct phys_range area)
 	return false;
 }
 
-int boot_memory_release_cma(struct boot_memory *bm)
+FPG_INIT int boot_memory_release_cma(struct boot_memory *bm)
 {
 	uint32_t kept = 0;
 	int err = 0;
@@ -253,7 +254,7 @@ int boot_memory_release_cma(struct boot_memory *bm)
 #define PLACE_PATIENCE (1UL << 24)
 
 /** One more search, which looks at each region at most once. Return: false when that is too many; none is left then */
-static bool may_search(uint64_t *patience)
+FPG_INIT static bool may_search(uint64_t *patience)
 {
 	uint64_t regions = memblock_used(&memblock.memory) + memblock_used(&memblock.reserved);
 	bool may = *patience >= regions;
@@ -262,8 +263,8 @@ static bool may_search(uint64_t *patience)
 }
 
 /** First of the node's alloc-ranges that has room, from its top down; anywhere without alloc-ranges. 0: none. */
-static phys_addr_t place_dynamic(const struct boot_memory *bm, const struct dt_range *r,
-				 uint64_t bytes, phys_addr_t align, uint64_t *patience)
+FPG_INIT static phys_addr_t place_dynamic(const struct boot_memory *bm, const struct dt_range *r,
+					  uint64_t bytes, phys_addr_t align, uint64_t *patience)
 {
 	struct mem_owner owner = boot_range_owner(r);
 	if (!(r->flags & DT_RANGE_ALLOC_RANGES)) {
@@ -293,7 +294,7 @@ static phys_addr_t place_dynamic(const struct boot_memory *bm, const struct dt_r
 	}
 }
 
-int boot_reserve_dynamic(struct boot_memory *bm, uint32_t placed)
+FPG_INIT int boot_reserve_dynamic(struct boot_memory *bm, uint32_t placed)
 {
 	const struct dt_list *list = &bm->facts.reserved;
 	uint64_t patience = PLACE_PATIENCE;

@@ -11,6 +11,7 @@
 #include "boot_memory_private.h"
 
 #include "fpg/base/range.h"
+#include "fpg/core/fail_boot.h"
 #include "fpg/core/log.h"
 #include "fpg/core/memblock.h"
 
@@ -24,14 +25,14 @@
 /** Regions that are not in any list: image segments, blob, initrd, guess, tables. */
 #define OTHER_REGIONS (KERNEL_IMAGE_MAX_SEGMENTS + 16)
 
-static bool is_reserved(void *ctx, phys_addr_t base, phys_addr_t bytes)
+FPG_INIT static bool is_reserved(void *ctx, phys_addr_t base, phys_addr_t bytes)
 {
 	(void)ctx;
 	return memblock_is_region_reserved(base, bytes);
 }
 
-static int find_hole(const struct boot_memory *bm, phys_addr_t bytes, struct phys_range exclude,
-		     phys_addr_t *out)
+FPG_INIT static int find_hole(const struct boot_memory *bm, phys_addr_t bytes,
+			      struct phys_range exclude, phys_addr_t *out)
 {
 	const struct kernel_image *image = bm->in.image;
 	phys_addr_t firmware = image->load < SZ_2M ? 0 : image->load - SZ_2M;
@@ -66,8 +67,8 @@ static int find_hole(const struct boot_memory *bm, phys_addr_t bytes, struct phy
 }
 
 /** memblock asks where a bigger table may lie. */
-static int find_place(void *ctx, phys_addr_t bytes, phys_addr_t exclude_base,
-		      phys_addr_t exclude_size, phys_addr_t *out)
+FPG_INIT static int find_place(void *ctx, phys_addr_t bytes, phys_addr_t exclude_base,
+			       phys_addr_t exclude_size, phys_addr_t *out)
 {
 	struct boot_memory *bm = ctx;
 	struct phys_range exclude = { exclude_base, exclude_size };
@@ -86,7 +87,7 @@ static int find_place(void *ctx, phys_addr_t bytes, phys_addr_t exclude_base,
  * One place for all tables that are going to grow, so that the tree is not searched again for each time one doubles.
  * It is a hint: not reserved, and when there is none that large, places are looked for one by one.
  */
-static void get_arena(struct boot_memory *bm, uint64_t memory, uint64_t reserved)
+FPG_INIT static void get_arena(struct boot_memory *bm, uint64_t memory, uint64_t reserved)
 {
 	/* Each no-map range can split a piece of memory, each overlap a reservation. */
 	uint64_t memory_regions = memory + 2 * reserved;
@@ -104,24 +105,25 @@ static void get_arena(struct boot_memory *bm, uint64_t memory, uint64_t reserved
 	}
 }
 
-static phys_addr_t list_bytes(uint32_t ranges)
+FPG_INIT static phys_addr_t list_bytes(uint32_t ranges)
 {
 	return ALIGN_UP((phys_addr_t)ranges * sizeof(struct dt_range), PAGE_SIZE);
 }
 
-static void *map_scratch(const struct boot_memory *bm, struct phys_range scratch)
+FPG_INIT static void *map_scratch(const struct boot_memory *bm, struct phys_range scratch)
 {
 	return bm->in.map != NULL && scratch.size != 0 ? bm->in.map(scratch.base, scratch.size) :
 							 NULL;
 }
 
 /** Find and map storage for the lists that need it, and collect them into it. */
-static int get_lists(struct boot_memory *bm, uint32_t memory, uint32_t reserved)
+FPG_INIT static int get_lists(struct boot_memory *bm, uint32_t memory, uint32_t reserved)
 {
 	phys_addr_t base;
 	phys_addr_t memory_bytes = list_bytes(memory);
 	phys_addr_t bytes = memory_bytes + list_bytes(reserved);
-	if (find_hole(bm, bytes, (struct phys_range){ 0, 0 }, &base) != 0) {
+	if (fail_boot_now("boot_memory: lists of ranges") ||
+	    find_hole(bm, bytes, (struct phys_range){ 0, 0 }, &base) != 0) {
 		pr_err("no free place of %#" PRIx64 " bytes for lists of %" PRIu32 " ranges", bytes,
 		       memory + reserved);
 		return -ENOMEM;
@@ -139,7 +141,7 @@ static int get_lists(struct boot_memory *bm, uint32_t memory, uint32_t reserved)
 }
 
 /** memmap=SIZE@BASE is memory like the tree's; there is room. */
-static void append_memmap(struct boot_memory *bm)
+FPG_INIT static void append_memmap(struct boot_memory *bm)
 {
 	struct dt_list *list = &bm->facts.memory;
 	for (uint32_t i = 0; i < bm->args.memmap_count; i++) {
@@ -156,7 +158,7 @@ static void append_memmap(struct boot_memory *bm)
 	}
 }
 
-int boot_scratch_get(struct boot_memory *bm)
+FPG_INIT int boot_scratch_get(struct boot_memory *bm)
 {
 	const struct dt_list *memory = &bm->facts.memory;
 	const struct dt_list *reserved = &bm->facts.reserved;
@@ -185,7 +187,7 @@ int boot_scratch_get(struct boot_memory *bm)
 	return 0;
 }
 
-int boot_scratch_reserve(struct boot_memory *bm)
+FPG_INIT int boot_scratch_reserve(struct boot_memory *bm)
 {
 	struct mem_owner owner = mem_owner(OWNER_SCRATCH, RULE_ALLOC, -1);
 	int err = 0;
@@ -200,7 +202,8 @@ int boot_scratch_reserve(struct boot_memory *bm)
 	return err;
 }
 
-static void unmap_scratch(const struct boot_memory *bm, void *at, struct phys_range scratch)
+FPG_INIT static void unmap_scratch(const struct boot_memory *bm, void *at,
+				   struct phys_range scratch)
 {
 	if (bm->in.unmap != NULL) {
 		bm->in.unmap(at, scratch.size);
@@ -208,7 +211,7 @@ static void unmap_scratch(const struct boot_memory *bm, void *at, struct phys_ra
 }
 
 /** The memory list is asked for the ledger's rows ever after: keep it, in as little memory as it needs. */
-static int shrink_memory_list(struct boot_memory *bm)
+FPG_INIT static int shrink_memory_list(struct boot_memory *bm)
 {
 	struct dt_list *list = &bm->facts.memory;
 	struct phys_range old = bm->memory_scratch;
@@ -231,7 +234,7 @@ static int shrink_memory_list(struct boot_memory *bm)
 	return list->at != NULL ? memblock_phys_free(old.base + bytes, old.size - bytes) : -ENOMEM;
 }
 
-int boot_scratch_give_back(struct boot_memory *bm)
+FPG_INIT int boot_scratch_give_back(struct boot_memory *bm)
 {
 	struct phys_range reserved = bm->reserved_scratch;
 	int err = 0;

@@ -27,7 +27,7 @@
 /** Names in one warning about unknown arguments. */
 #define UNKNOWN_BYTES 320
 
-static int on_off(const char *value, bool absent, bool *out)
+FPG_INIT static int on_off(const char *value, bool absent, bool *out)
 {
 	if (value == NULL) {
 		*out = absent;
@@ -42,9 +42,9 @@ static int on_off(const char *value, bool absent, bool *out)
 	return 0;
 }
 
-static int arg_satp(struct bootargs *args, const char *value)
+FPG_INIT static int arg_satp(struct bootargs *args, const char *value)
 {
-	static const struct {
+	FPG_INITCONST static const struct {
 		const char *name;
 		enum bootargs_satp mode;
 	} modes[] = {
@@ -62,7 +62,7 @@ static int arg_satp(struct bootargs *args, const char *value)
 	return -EINVAL;
 }
 
-static int arg_memtest(struct bootargs *args, const char *value)
+FPG_INIT static int arg_memtest(struct bootargs *args, const char *value)
 {
 	uint64_t patterns = ALL_MEMTEST_PATTERNS;
 	if (value != NULL &&
@@ -73,7 +73,7 @@ static int arg_memtest(struct bootargs *args, const char *value)
 	return 0;
 }
 
-static int arg_loglevel(struct bootargs *args, const char *value)
+FPG_INIT static int arg_loglevel(struct bootargs *args, const char *value)
 {
 	enum log_level level;
 	if (value == NULL || log_level_by_name(value, &level) != 0) {
@@ -84,17 +84,22 @@ static int arg_loglevel(struct bootargs *args, const char *value)
 	return 0;
 }
 
-static int arg_debug_pagealloc(struct bootargs *args, const char *value)
+FPG_INIT static int arg_debug_pagealloc(struct bootargs *args, const char *value)
 {
 	return on_off(value, true, &args->debug_pagealloc);
 }
 
-static int arg_firmware_guess(struct bootargs *args, const char *value)
+FPG_INIT static int arg_page_owner(struct bootargs *args, const char *value)
+{
+	return on_off(value, true, &args->page_owner);
+}
+
+FPG_INIT static int arg_firmware_guess(struct bootargs *args, const char *value)
 {
 	return value == NULL ? -EINVAL : on_off(value, true, &args->firmware_guess);
 }
 
-static int arg_memblock(struct bootargs *args, const char *value)
+FPG_INIT static int arg_memblock(struct bootargs *args, const char *value)
 {
 	if (value == NULL || strcmp(value, "debug") != 0) {
 		return -EINVAL;
@@ -103,7 +108,12 @@ static int arg_memblock(struct bootargs *args, const char *value)
 	return 0;
 }
 
-static int arg_palloc(struct bootargs *args, const char *value)
+FPG_INIT static int arg_fail_boot(struct bootargs *args, const char *value)
+{
+	return value != NULL ? parse_size_all(value, &args->fail_boot) : -EINVAL;
+}
+
+FPG_INIT static int arg_palloc(struct bootargs *args, const char *value)
 {
 	if (value == NULL || *value == '\0') {
 		return -EINVAL;
@@ -112,7 +122,7 @@ static int arg_palloc(struct bootargs *args, const char *value)
 	return 0;
 }
 
-static int arg_run(struct bootargs *args, const char *value)
+FPG_INIT static int arg_run(struct bootargs *args, const char *value)
 {
 	if (value == NULL) {
 		return -EINVAL;
@@ -121,7 +131,7 @@ static int arg_run(struct bootargs *args, const char *value)
 	return 0;
 }
 
-static const struct {
+FPG_INITCONST static const struct {
 	const char *name;
 	int (*take)(struct bootargs *args, const char *value);
 } known[] = {
@@ -134,15 +144,17 @@ static const struct {
 	{ "memtest", arg_memtest },
 	{ "loglevel", arg_loglevel },
 	{ "debug_pagealloc", arg_debug_pagealloc },
+	{ "page_owner", arg_page_owner },
 	{ "firmware_guess", arg_firmware_guess },
 	{ "memblock", arg_memblock },
+	{ "fail_boot", arg_fail_boot },
 	{ "palloc", arg_palloc },
 	{ "run", arg_run },
 };
 
 /* ---- words --------------------------------------------------------------------------------------------------- */
 
-static bool is_blank(char c)
+FPG_INIT static bool is_blank(char c)
 {
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
@@ -152,7 +164,7 @@ static bool is_blank(char c)
  * Return: its start there, not yet taken (add its length + 1 to text_bytes) | NULL: none left, or no room (then *s is
  * left at it)
  */
-static char *next_word(struct bootargs *args, const char **s, bool *unbalanced)
+FPG_INIT static char *next_word(struct bootargs *args, const char **s, bool *unbalanced)
 {
 	const char *p = *s;
 	char *word = args->text + args->text_bytes;
@@ -191,7 +203,7 @@ struct unknown {
 	char buf[UNKNOWN_BYTES];
 };
 
-static void unknown_flush(struct unknown *u)
+FPG_INIT static void unknown_flush(struct unknown *u)
 {
 	if (u->names.used != 0) {
 		pr_warn("unknown, ignored:%s%s", u->buf, u->names.overflow != 0 ? "..." : "");
@@ -199,7 +211,7 @@ static void unknown_flush(struct unknown *u)
 	out_buffer_init(&u->names, u->buf, sizeof(u->buf));
 }
 
-static void unknown_add(struct unknown *u, const char *word)
+FPG_INIT static void unknown_add(struct unknown *u, const char *word)
 {
 	if (u->names.used != 0 && u->names.used + strlen(word) + 1 >= sizeof(u->buf)) {
 		unknown_flush(u);
@@ -208,7 +220,7 @@ static void unknown_add(struct unknown *u, const char *word)
 }
 
 /** Return: 0 | -ENOENT (no such argument) | -EINVAL (malformed) */
-static int take_word(struct bootargs *args, char *word)
+FPG_INIT static int take_word(struct bootargs *args, char *word)
 {
 	char *equals = strchr(word, '=');
 	size_t name_bytes = equals != NULL ? (size_t)(equals - word) : strlen(word);
@@ -221,13 +233,13 @@ static int take_word(struct bootargs *args, char *word)
 	return -ENOENT;
 }
 
-void bootargs_init(struct bootargs *args)
+FPG_INIT void bootargs_init(struct bootargs *args)
 {
 	memset(args, 0, sizeof(*args));
 	args->firmware_guess = true;
 }
 
-void bootargs_parse(struct bootargs *args, const char *line)
+FPG_INIT void bootargs_parse(struct bootargs *args, const char *line)
 {
 	struct unknown unknown;
 	bool unbalanced;
@@ -260,7 +272,7 @@ void bootargs_parse(struct bootargs *args, const char *line)
 	}
 }
 
-void bootargs_read(struct bootargs *args, const char *line)
+FPG_INIT void bootargs_read(struct bootargs *args, const char *line)
 {
 	bootargs_init(args);
 	bootargs_parse(args, CONFIG_BOOTARGS);

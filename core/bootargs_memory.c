@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-int bootargs_mem(struct bootargs *args, const char *value)
+FPG_INIT int bootargs_mem(struct bootargs *args, const char *value)
 {
 	uint64_t bytes;
 	if (value == NULL || parse_size_all(value, &bytes) != 0 || bytes < PAGE_SIZE) {
@@ -19,7 +19,7 @@ int bootargs_mem(struct bootargs *args, const char *value)
 }
 
 /** SIZE@BASE, SIZE!BASE or SIZE$BASE, up to a comma or the end. */
-static int memmap_entry(const char **s, struct bootargs_range *out)
+FPG_INIT static int memmap_entry(const char **s, struct bootargs_range *out)
 {
 	uint64_t size;
 	uint64_t base;
@@ -37,7 +37,7 @@ static int memmap_entry(const char **s, struct bootargs_range *out)
 	return 0;
 }
 
-int bootargs_memmap(struct bootargs *args, const char *value)
+FPG_INIT int bootargs_memmap(struct bootargs *args, const char *value)
 {
 	uint32_t count = args->memmap_count;
 	if (value == NULL) {
@@ -60,7 +60,7 @@ int bootargs_memmap(struct bootargs *args, const char *value)
 	return 0;
 }
 
-int bootargs_cma(struct bootargs *args, const char *value)
+FPG_INIT int bootargs_cma(struct bootargs *args, const char *value)
 {
 	struct bootargs_cma cma = { .given = true };
 	if (value == NULL || parse_size(value, &value, &cma.bytes) != 0) {
@@ -88,7 +88,7 @@ int bootargs_cma(struct bootargs *args, const char *value)
 	return 0;
 }
 
-static int core_value(struct bootargs_core *out, const char *value, bool mirror)
+FPG_INIT static int core_value(struct bootargs_core *out, const char *value, bool mirror)
 {
 	struct bootargs_core core = { .given = true };
 	const char *end;
@@ -114,12 +114,12 @@ static int core_value(struct bootargs_core *out, const char *value, bool mirror)
 	return 0;
 }
 
-int bootargs_kernelcore(struct bootargs *args, const char *value)
+FPG_INIT int bootargs_kernelcore(struct bootargs *args, const char *value)
 {
 	return core_value(&args->kernelcore, value, true);
 }
 
-int bootargs_movablecore(struct bootargs *args, const char *value)
+FPG_INIT int bootargs_movablecore(struct bootargs *args, const char *value)
 {
 	return core_value(&args->movablecore, value, false);
 }

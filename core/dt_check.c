@@ -18,7 +18,7 @@ static_assert(sizeof(struct fdt_header) == DT_HEADER_BYTES, "Devicetree v0.4, 5.
 
 static int refuse(struct dt_error *error, int code, const char *fmt, ...) FPG_PRINTF(3, 4);
 
-static int refuse(struct dt_error *error, int code, const char *fmt, ...)
+FPG_INIT static int refuse(struct dt_error *error, int code, const char *fmt, ...)
 {
 	struct out_buffer b;
 	va_list ap;
@@ -29,7 +29,7 @@ static int refuse(struct dt_error *error, int code, const char *fmt, ...)
 	return code;
 }
 
-int dt_check_address(phys_addr_t a1, struct dt_error *err)
+FPG_INIT int dt_check_address(phys_addr_t a1, struct dt_error *err)
 {
 	if (a1 == 0) {
 		return refuse(err, -EINVAL, "no device tree: a1 is 0");
@@ -41,7 +41,8 @@ int dt_check_address(phys_addr_t a1, struct dt_error *err)
 	return 0;
 }
 
-int dt_check_header(phys_addr_t a1, const void *header, size_t *totalsize, struct dt_error *err)
+FPG_INIT int dt_check_header(phys_addr_t a1, const void *header, size_t *totalsize,
+			     struct dt_error *err)
 {
 	int code = dt_check_address(a1, err);
 	if (code != 0) {
@@ -86,7 +87,7 @@ int dt_check_header(phys_addr_t a1, const void *header, size_t *totalsize, struc
  * A property name of megabytes would be read again for each property that uses it, so one linear look at the strings
  * comes first. Names have at most 31 characters (Devicetree v0.4, 2.2.4.1). Small blobs need no such care.
  */
-static bool names_are_short(const void *blob)
+FPG_INIT static bool names_are_short(const void *blob)
 {
 	size_t end = fdt_totalsize(blob);
 	if (end <= SMALL_BLOB_BYTES) {
@@ -105,12 +106,12 @@ static bool names_are_short(const void *blob)
 }
 
 /** libfdt reads both blocks in words of their alignment. Source: Devicetree v0.4, 5.6. */
-static bool blocks_are_aligned(const void *blob)
+FPG_INIT static bool blocks_are_aligned(const void *blob)
 {
 	return IS_ALIGNED(fdt_off_dt_struct(blob), 4) && IS_ALIGNED(fdt_off_mem_rsvmap(blob), 8);
 }
 
-int dt_check_blob(const void *blob, size_t mapped, struct dt_error *err)
+FPG_INIT int dt_check_blob(const void *blob, size_t mapped, struct dt_error *err)
 {
 	int fdt_error = -FDT_ERR_TRUNCATED;
 	if (mapped >= DT_HEADER_BYTES && mapped >= fdt_totalsize(blob)) {

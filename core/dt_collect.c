@@ -36,7 +36,7 @@ const char *dt_node_path(const void *blob, int32_t node, char *buf, size_t buf_b
 	return buf;
 }
 
-void dt_warn(struct dt_facts *facts, int32_t node, const char *fmt, ...)
+FPG_INIT void dt_warn(struct dt_facts *facts, int32_t node, const char *fmt, ...)
 {
 	if (facts->quiet || ++facts->warnings > DT_MAX_WARNINGS) {
 		return;
@@ -57,7 +57,7 @@ void dt_warn(struct dt_facts *facts, int32_t node, const char *fmt, ...)
 }
 
 /** Order of a heap of ranges with the smallest on top. */
-static int smaller_last(const void *a, const void *b)
+FPG_INIT static int smaller_last(const void *a, const void *b)
 {
 	const struct dt_range *x = a;
 	const struct dt_range *y = b;
@@ -65,14 +65,14 @@ static int smaller_last(const void *a, const void *b)
 }
 
 /** Ranges that continue each other are one. */
-static bool continues(const struct dt_range *last, const struct dt_range *next)
+FPG_INIT static bool continues(const struct dt_range *last, const struct dt_range *next)
 {
 	return last->node == next->node && last->kind == next->kind && last->flags == next->flags &&
 	       last->nid == next->nid && !(next->flags & DT_RANGE_DYNAMIC) && next->node >= 0 &&
 	       last->base + last->size == next->base;
 }
 
-void dt_list_add(struct dt_list *list, const struct dt_range *range)
+FPG_INIT void dt_list_add(struct dt_list *list, const struct dt_range *range)
 {
 	if (range->base < list->lowest) {
 		list->lowest = range->base;
@@ -97,7 +97,7 @@ void dt_list_add(struct dt_list *list, const struct dt_range *range)
 	}
 }
 
-static void collect_root(struct dt_facts *facts, const struct dt_walk *w)
+FPG_INIT static void collect_root(struct dt_facts *facts, const struct dt_walk *w)
 {
 	const struct dt_level *root = dt_here(w);
 	facts->model = dt_string(w, P_MODEL);
@@ -109,7 +109,7 @@ static void collect_root(struct dt_facts *facts, const struct dt_walk *w)
 	}
 }
 
-static void collect_timebase(struct dt_facts *facts, const struct dt_walk *w)
+FPG_INIT static void collect_timebase(struct dt_facts *facts, const struct dt_walk *w)
 {
 	uint64_t hz;
 	if (facts->timebase_hz != 0 || !dt_has(w, P_TIMEBASE)) {
@@ -123,7 +123,7 @@ static void collect_timebase(struct dt_facts *facts, const struct dt_walk *w)
 }
 
 /** Range lists only: what a second pass is for. */
-static void collect_ranges(struct dt_facts *facts, const struct dt_walk *w)
+FPG_INIT static void collect_ranges(struct dt_facts *facts, const struct dt_walk *w)
 {
 	const struct dt_level *here = dt_here(w);
 	if (here->class == DT_RESERVED_MEMORY) {
@@ -135,7 +135,7 @@ static void collect_ranges(struct dt_facts *facts, const struct dt_walk *w)
 	}
 }
 
-static void collect_node(struct dt_facts *facts, const struct dt_walk *w)
+FPG_INIT static void collect_node(struct dt_facts *facts, const struct dt_walk *w)
 {
 	switch ((enum dt_class)dt_here(w)->class) {
 	case DT_ROOT:
@@ -168,12 +168,12 @@ static void collect_node(struct dt_facts *facts, const struct dt_walk *w)
 	}
 }
 
-static void use_storage(struct dt_list *list, struct dt_range *at, uint32_t capacity)
+FPG_INIT static void use_storage(struct dt_list *list, struct dt_range *at, uint32_t capacity)
 {
 	*list = (struct dt_list){ .at = at, .capacity = capacity, .lowest = PHYS_ADDR_MAX };
 }
 
-static void facts_init(struct dt_facts *facts, const void *blob)
+FPG_INIT static void facts_init(struct dt_facts *facts, const void *blob)
 {
 	memset(facts, 0, offsetof(struct dt_facts, memory_static));
 	facts->blob = blob;
@@ -184,7 +184,7 @@ static void facts_init(struct dt_facts *facts, const void *blob)
 	facts->chosen.node = -1;
 }
 
-static int complete(const struct dt_facts *facts)
+FPG_INIT static int complete(const struct dt_facts *facts)
 {
 	return facts->memory.found > facts->memory.capacity ||
 			       facts->reserved.found > facts->reserved.capacity ?
@@ -193,7 +193,7 @@ static int complete(const struct dt_facts *facts)
 }
 
 /** What the walk did not look at. */
-static void warn_passed_over(struct dt_facts *facts, const struct dt_walk *w)
+FPG_INIT static void warn_passed_over(struct dt_facts *facts, const struct dt_walk *w)
 {
 	if (w->too_deep != 0) {
 		dt_warn(facts, w->first_too_deep,
@@ -206,7 +206,7 @@ static void warn_passed_over(struct dt_facts *facts, const struct dt_walk *w)
 	}
 }
 
-int dt_collect(struct dt_facts *facts, const void *blob)
+FPG_INIT int dt_collect(struct dt_facts *facts, const void *blob)
 {
 	facts_init(facts, blob);
 	dt_collect_memreserve(facts);
@@ -232,8 +232,9 @@ int dt_collect(struct dt_facts *facts, const void *blob)
 	return complete(facts);
 }
 
-int dt_collect_into(struct dt_facts *facts, struct dt_range *memory, uint32_t memory_capacity,
-		    struct dt_range *reserved, uint32_t reserved_capacity)
+FPG_INIT int dt_collect_into(struct dt_facts *facts, struct dt_range *memory,
+			     uint32_t memory_capacity, struct dt_range *reserved,
+			     uint32_t reserved_capacity)
 {
 	struct dt_list kept_memory = facts->memory;
 	struct dt_list kept_reserved = facts->reserved;
@@ -257,7 +258,7 @@ int dt_collect_into(struct dt_facts *facts, struct dt_range *memory, uint32_t me
 	return complete(facts);
 }
 
-uint8_t dt_numa_distance(const struct dt_facts *facts, uint32_t from, uint32_t to)
+FPG_INIT uint8_t dt_numa_distance(const struct dt_facts *facts, uint32_t from, uint32_t to)
 {
 	if (facts->has_distances && from < DT_MAX_NUMA_NODES && to < DT_MAX_NUMA_NODES &&
 	    facts->distance[from][to] != 0) {

@@ -28,7 +28,7 @@ struct candidate {
 };
 
 /** Boot hart only, one search at a time. */
-static struct hole_search {
+FPG_INITBSS static struct hole_search {
 	const struct dt_hole_query *query;
 	/** Treat alloc-ranges of dynamic nodes as taken. */
 	bool spare_alloc_ranges;
@@ -37,7 +37,7 @@ static struct hole_search {
 } search;
 
 /** Put the candidate at or beyond @base in its direction; it dies when its memory ends there. */
-static void settle(struct candidate *c, phys_addr_t base)
+FPG_INIT static void settle(struct candidate *c, phys_addr_t base)
 {
 	const struct dt_hole_query *q = search.query;
 	phys_addr_t aligned = ALIGN_DOWN(base, q->align);
@@ -50,7 +50,7 @@ static void settle(struct candidate *c, phys_addr_t base)
 		  aligned > c->high || c->high - aligned < q->bytes;
 }
 
-static void push(struct candidate *c, phys_addr_t base, phys_addr_t end)
+FPG_INIT static void push(struct candidate *c, phys_addr_t base, phys_addr_t end)
 {
 	phys_addr_t bytes = search.query->bytes;
 	c->moved = true;
@@ -64,7 +64,7 @@ static void push(struct candidate *c, phys_addr_t base, phys_addr_t end)
 }
 
 /** Something lies in [base, base + size). */
-static void show(phys_addr_t base, phys_addr_t size)
+FPG_INIT static void show(phys_addr_t base, phys_addr_t size)
 {
 	phys_addr_t end = base + phys_cap_size(base, size);
 	for (uint32_t i = 0; i < search.count; i++) {
@@ -75,7 +75,7 @@ static void show(phys_addr_t base, phys_addr_t size)
 	}
 }
 
-static void show_tuples(const struct dt_walk *w, enum dt_prop p)
+FPG_INIT static void show_tuples(const struct dt_walk *w, enum dt_prop p)
 {
 	struct dt_tuples t = dt_tuples(dt_parent(w), w->props[p]);
 	uint64_t base;
@@ -94,7 +94,7 @@ static void show_tuples(const struct dt_walk *w, enum dt_prop p)
 	}
 }
 
-static void show_tree(void)
+FPG_INIT static void show_tree(void)
 {
 	const struct dt_facts *facts = search.query->facts;
 	struct dt_walk *w = dt_walk_begin(facts->blob);
@@ -110,7 +110,7 @@ static void show_tree(void)
 	}
 }
 
-static void show_all(void)
+FPG_INIT static void show_all(void)
 {
 	const struct dt_hole_query *q = search.query;
 	uint64_t base;
@@ -140,7 +140,7 @@ static void show_all(void)
 /* ---- where to begin ---------------------------------------------------------------------------------------- */
 
 /** The part of @range below the limit and in usable range @u (anywhere when the tree names none). */
-static struct phys_range usable_part(const struct dt_range *range, uint32_t u)
+FPG_INIT static struct phys_range usable_part(const struct dt_range *range, uint32_t u)
 {
 	const struct dt_chosen *chosen = &search.query->facts->chosen;
 	phys_addr_t low = range->base;
@@ -154,7 +154,7 @@ static struct phys_range usable_part(const struct dt_range *range, uint32_t u)
 	return (struct phys_range){ low, high > low ? high - low : 0 };
 }
 
-static void add_candidate(struct phys_range piece, phys_addr_t offset)
+FPG_INIT static void add_candidate(struct phys_range piece, phys_addr_t offset)
 {
 	struct candidate *c = &search.at[search.count];
 	*c = (struct candidate){
@@ -168,7 +168,7 @@ static void add_candidate(struct phys_range piece, phys_addr_t offset)
 }
 
 /** Two candidates beside @near, one for each direction. */
-static void add_nearest(phys_addr_t near)
+FPG_INIT static void add_nearest(phys_addr_t near)
 {
 	const struct dt_list *memory = &search.query->facts->memory;
 	for (uint32_t i = 0; i < memory->count; i++) {
@@ -182,7 +182,7 @@ static void add_nearest(phys_addr_t near)
 }
 
 /** Spread @count candidates evenly over the memory (only that with @only in it, unless that is NULL). */
-static void spread(uint32_t count, const phys_addr_t *only)
+FPG_INIT static void spread(uint32_t count, const phys_addr_t *only)
 {
 	const struct dt_list *memory = &search.query->facts->memory;
 	uint32_t parts = search.query->facts->chosen.usable_count;
@@ -212,7 +212,7 @@ static void spread(uint32_t count, const phys_addr_t *only)
 	}
 }
 
-static bool find(phys_addr_t *out)
+FPG_INIT static bool find(phys_addr_t *out)
 {
 	const struct dt_hole_query *q = search.query;
 	bool found = false;
@@ -244,7 +244,7 @@ static bool find(phys_addr_t *out)
 	return found;
 }
 
-int dt_find_hole(const struct dt_hole_query *query, phys_addr_t *out)
+FPG_INIT int dt_find_hole(const struct dt_hole_query *query, phys_addr_t *out)
 {
 	if (query->bytes == 0) {
 		return -ENOMEM;

@@ -17,8 +17,8 @@
 /* ---- /chosen ----------------------------------------------------------------------------------------------- */
 
 /** A string property; warned about and NULL when it is not terminated. */
-static const char *checked_string(struct dt_facts *facts, const struct dt_walk *w, enum dt_prop p,
-				  const char *name)
+FPG_INIT static const char *checked_string(struct dt_facts *facts, const struct dt_walk *w,
+					   enum dt_prop p, const char *name)
 {
 	const char *s = dt_string(w, p);
 	/* An empty property is an empty string to most boot loaders. */
@@ -28,7 +28,7 @@ static const char *checked_string(struct dt_facts *facts, const struct dt_walk *
 	return s;
 }
 
-static void collect_initrd(struct dt_facts *facts, const struct dt_walk *w)
+FPG_INIT static void collect_initrd(struct dt_facts *facts, const struct dt_walk *w)
 {
 	uint64_t start;
 	uint64_t end;
@@ -58,7 +58,7 @@ static void collect_initrd(struct dt_facts *facts, const struct dt_walk *w)
 }
 
 /** Insert into the sorted, disjoint list; ranges that touch become one. */
-static void add_usable(struct dt_chosen *chosen, struct phys_range add)
+FPG_INIT static void add_usable(struct dt_chosen *chosen, struct phys_range add)
 {
 	uint32_t kept = 0;
 	uint32_t place = 0;
@@ -83,7 +83,7 @@ static void add_usable(struct dt_chosen *chosen, struct phys_range add)
 	chosen->usable_count = kept + 1;
 }
 
-static void collect_usable(struct dt_facts *facts, const struct dt_walk *w)
+FPG_INIT static void collect_usable(struct dt_facts *facts, const struct dt_walk *w)
 {
 	struct dt_tuples t = dt_tuples(&w->levels[0], w->props[P_USABLE_RANGE]);
 	struct phys_range range;
@@ -110,7 +110,7 @@ static void collect_usable(struct dt_facts *facts, const struct dt_walk *w)
 	}
 }
 
-void dt_collect_chosen(struct dt_facts *facts, const struct dt_walk *w)
+FPG_INIT void dt_collect_chosen(struct dt_facts *facts, const struct dt_walk *w)
 {
 	struct dt_chosen *chosen = &facts->chosen;
 	if (chosen->node >= 0) {
@@ -154,7 +154,7 @@ const struct dt_cpu *dt_cpu_of_hart(const struct dt_facts *facts, uint64_t hart)
 	return NULL;
 }
 
-static bool cpu_hart(const struct dt_walk *w, uint64_t *hart)
+FPG_INIT static bool cpu_hart(const struct dt_walk *w, uint64_t *hart)
 {
 	uint32_t cells = dt_parent(w)->address_cells;
 	if (!dt_has(w, P_REG) || cells == DT_BAD_CELLS) {
@@ -169,7 +169,7 @@ static bool cpu_hart(const struct dt_walk *w, uint64_t *hart)
 	       dt_cells(reg->data, cells, hart);
 }
 
-void dt_collect_cpu(struct dt_facts *facts, const struct dt_walk *w)
+FPG_INIT void dt_collect_cpu(struct dt_facts *facts, const struct dt_walk *w)
 {
 	const char *type = dt_string(w, P_DEVICE_TYPE);
 	uint64_t hart;
@@ -209,7 +209,8 @@ void dt_collect_cpu(struct dt_facts *facts, const struct dt_walk *w)
 
 /* ---- NUMA distances ---------------------------------------------------------------------------------------- */
 
-static bool set_distance(struct dt_facts *facts, uint32_t from, uint32_t to, uint32_t distance)
+FPG_INIT static bool set_distance(struct dt_facts *facts, uint32_t from, uint32_t to,
+				  uint32_t distance)
 {
 	if (from >= DT_MAX_NUMA_NODES || to >= DT_MAX_NUMA_NODES || distance > UINT8_MAX ||
 	    distance < LOCAL_DISTANCE || (from == to) != (distance == LOCAL_DISTANCE)) {
@@ -223,7 +224,7 @@ static bool set_distance(struct dt_facts *facts, uint32_t from, uint32_t to, uin
 	return true;
 }
 
-void dt_collect_distances(struct dt_facts *facts, const struct dt_walk *w)
+FPG_INIT void dt_collect_distances(struct dt_facts *facts, const struct dt_walk *w)
 {
 	if (!dt_is_compatible(w, "numa-distance-map-v1")) {
 		return;
@@ -257,7 +258,7 @@ void dt_collect_distances(struct dt_facts *facts, const struct dt_walk *w)
 
 /* ---- how to end the machine -------------------------------------------------------------------------------- */
 
-void dt_collect_poweroff(struct dt_facts *facts, const struct dt_walk *w)
+FPG_INIT void dt_collect_poweroff(struct dt_facts *facts, const struct dt_walk *w)
 {
 	if (!dt_here(w)->enabled) {
 		return;

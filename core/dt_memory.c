@@ -15,17 +15,17 @@
 #include <string.h>
 
 /** Words in names and compatibles of memories inside a chip, which are no DRAM whatever their device_type. */
-static const char *const on_chip_words[] = {
+FPG_INITCONST static const char *const on_chip_words[] = {
 	"sram", "bram", "dtim", "itim", "lim", "l2lim", "tcm", "itcm", "dtcm", "ocm",
 };
 
-static bool is_word_char(char c)
+FPG_INIT static bool is_word_char(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
 /** One of the words of @text, split at everything but letters and digits, is an on-chip word (digits after it allowed). */
-static bool has_on_chip_word(const char *text, size_t bytes)
+FPG_INIT static bool has_on_chip_word(const char *text, size_t bytes)
 {
 	for (size_t at = 0; at < bytes;) {
 		size_t end = at;
@@ -47,7 +47,7 @@ static bool has_on_chip_word(const char *text, size_t bytes)
 	return false;
 }
 
-static bool is_on_chip(const struct dt_walk *w)
+FPG_INIT static bool is_on_chip(const struct dt_walk *w)
 {
 	if (has_on_chip_word(w->name, w->base_name_bytes)) {
 		return true;
@@ -57,25 +57,25 @@ static bool is_on_chip(const struct dt_walk *w)
 				w->props[P_COMPATIBLE].bytes);
 }
 
-static bool is_typed(const struct dt_walk *w)
+FPG_INIT static bool is_typed(const struct dt_walk *w)
 {
 	const char *type = dt_string(w, P_DEVICE_TYPE);
 	return type != NULL && strcmp(type, "memory") == 0;
 }
 
 /** Named like memory, and says nothing of what it is. */
-static bool is_untyped(const struct dt_walk *w)
+FPG_INIT static bool is_untyped(const struct dt_walk *w)
 {
 	return w->depth == 1 && !dt_has(w, P_DEVICE_TYPE) && dt_named(w, "memory") &&
 	       dt_has(w, P_REG);
 }
 
-bool dt_is_ram(const struct dt_walk *w)
+FPG_INIT bool dt_is_ram(const struct dt_walk *w)
 {
 	return w->depth == 1 && dt_enabled(w) && is_typed(w) && !is_on_chip(w);
 }
 
-int32_t dt_numa_node(struct dt_facts *facts, const struct dt_walk *w)
+FPG_INIT int32_t dt_numa_node(struct dt_facts *facts, const struct dt_walk *w)
 {
 	uint64_t nid;
 	if (!dt_has(w, P_NUMA_NODE_ID)) {
@@ -98,7 +98,7 @@ int32_t dt_numa_node(struct dt_facts *facts, const struct dt_walk *w)
 }
 
 /** The number after '@' of a node's name. */
-static bool unit_address(const struct dt_walk *w, uint64_t *address)
+FPG_INIT static bool unit_address(const struct dt_walk *w, uint64_t *address)
 {
 	const char *s = w->name + w->base_name_bytes;
 	uint64_t v = 0;
@@ -125,7 +125,7 @@ static bool unit_address(const struct dt_walk *w, uint64_t *address)
  * Was reg written with 64-bit cells although the root says 1 and 1? Then, read as the root says, pairs of tuples that
  * begin at the same small address come out, and the node's unit address is found in the 64-bit reading only.
  */
-static bool is_64bit_reg(const struct dt_walk *w, const struct dt_tuples *t)
+FPG_INIT static bool is_64bit_reg(const struct dt_walk *w, const struct dt_tuples *t)
 {
 	uint64_t unit = 0;
 	bool named = unit_address(w, &unit);
@@ -149,8 +149,8 @@ static bool is_64bit_reg(const struct dt_walk *w, const struct dt_tuples *t)
 	return differs;
 }
 
-static void add_tuple(struct dt_facts *facts, const struct dt_walk *w, struct dt_range *range,
-		      const char *prop)
+FPG_INIT static void add_tuple(struct dt_facts *facts, const struct dt_walk *w,
+			       struct dt_range *range, const char *prop)
 {
 	if (range->size == 0) {
 		/* A place kept for firmware to fill in; nothing is lost. */
@@ -169,7 +169,7 @@ static void add_tuple(struct dt_facts *facts, const struct dt_walk *w, struct dt
 	dt_list_add(&facts->memory, range);
 }
 
-static void collect_tuples(struct dt_facts *facts, const struct dt_walk *w)
+FPG_INIT static void collect_tuples(struct dt_facts *facts, const struct dt_walk *w)
 {
 	const char *prop = dt_has(w, P_USABLE_MEMORY) ? "linux,usable-memory" : "reg";
 	enum dt_prop p = dt_has(w, P_USABLE_MEMORY) ? P_USABLE_MEMORY : P_REG;
@@ -212,7 +212,7 @@ static void collect_tuples(struct dt_facts *facts, const struct dt_walk *w)
 	}
 }
 
-void dt_collect_memory(struct dt_facts *facts, const struct dt_walk *w)
+FPG_INIT void dt_collect_memory(struct dt_facts *facts, const struct dt_walk *w)
 {
 	if (facts->untyped_memory) {
 		if (is_untyped(w) && dt_enabled(w)) {

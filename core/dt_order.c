@@ -11,13 +11,13 @@
 #include <inttypes.h>
 #include <string.h>
 
-static int compare_u64(uint64_t a, uint64_t b)
+FPG_INIT static int compare_u64(uint64_t a, uint64_t b)
 {
 	return a < b ? -1 : a > b;
 }
 
 /** Total: by address, then by place in the tree (the memory reservation block is -1), then by size. */
-static int by_address(const void *a, const void *b)
+FPG_INIT static int by_address(const void *a, const void *b)
 {
 	const struct dt_range *x = a;
 	const struct dt_range *y = b;
@@ -30,7 +30,7 @@ static int by_address(const void *a, const void *b)
 	return compare_u64(x->size, y->size);
 }
 
-static int by_place_in_tree(const void *a, const void *b)
+FPG_INIT static int by_place_in_tree(const void *a, const void *b)
 {
 	const struct dt_range *x = a;
 	const struct dt_range *y = b;
@@ -44,7 +44,7 @@ static int by_place_in_tree(const void *a, const void *b)
  * Those with a place come first. A dynamic node with alloc-ranges has fewer places to go than one without, and a large
  * one fewer than a small one, so they choose first.
  */
-static int reserved_order(const void *a, const void *b)
+FPG_INIT static int reserved_order(const void *a, const void *b)
 {
 	const struct dt_range *x = a;
 	const struct dt_range *y = b;
@@ -67,13 +67,13 @@ static int reserved_order(const void *a, const void *b)
 	return by_place_in_tree(a, b);
 }
 
-static bool one_range(const struct dt_range *last, const struct dt_range *next)
+FPG_INIT static bool one_range(const struct dt_range *last, const struct dt_range *next)
 {
 	return last->base + last->size == next->base && last->node == next->node &&
 	       last->nid == next->nid && last->flags == next->flags;
 }
 
-void dt_memory_union(struct dt_facts *facts)
+FPG_INIT void dt_memory_union(struct dt_facts *facts)
 {
 	struct dt_list *list = &facts->memory;
 	uint32_t kept = 0;
@@ -105,7 +105,7 @@ void dt_memory_union(struct dt_facts *facts)
 }
 
 /** Ranges [from, to) hang together by overlaps. Said of each that meets another node's. */
-static void warn_cluster(struct dt_facts *facts, uint32_t from, uint32_t to)
+FPG_INIT static void warn_cluster(struct dt_facts *facts, uint32_t from, uint32_t to)
 {
 	struct dt_range *at = facts->reserved.at;
 	uint32_t farthest = from;
@@ -127,7 +127,7 @@ static void warn_cluster(struct dt_facts *facts, uint32_t from, uint32_t to)
 }
 
 /** Of ranges [from, to), make one of those that overlap and are of one node. Return: how many are left */
-static uint32_t unite_nodes(struct dt_range *at, uint32_t from, uint32_t to)
+FPG_INIT static uint32_t unite_nodes(struct dt_range *at, uint32_t from, uint32_t to)
 {
 	uint32_t last = from;
 	sort_elements(at + from, to - from, sizeof(*at), by_place_in_tree);
@@ -144,7 +144,7 @@ static uint32_t unite_nodes(struct dt_range *at, uint32_t from, uint32_t to)
 }
 
 /** The ranges with a place that hang together with range @from. Return: the end of them */
-static uint32_t cluster_end(const struct dt_list *list, uint32_t from, uint32_t placed)
+FPG_INIT static uint32_t cluster_end(const struct dt_list *list, uint32_t from, uint32_t placed)
 {
 	phys_addr_t end = list->at[from].base + list->at[from].size;
 	uint32_t i = from + 1;
@@ -155,7 +155,7 @@ static uint32_t cluster_end(const struct dt_list *list, uint32_t from, uint32_t 
 	return i;
 }
 
-uint32_t dt_reserved_sort(struct dt_facts *facts)
+FPG_INIT uint32_t dt_reserved_sort(struct dt_facts *facts)
 {
 	struct dt_list *list = &facts->reserved;
 	uint32_t placed = 0;

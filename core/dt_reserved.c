@@ -17,7 +17,7 @@
 /** Alignment of a dynamic node that asks for none. */
 #define DEFAULT_ALIGNMENT PAGE_SIZE
 
-static void add_reserved(struct dt_facts *facts, struct dt_range *range, const char *prop)
+FPG_INIT static void add_reserved(struct dt_facts *facts, struct dt_range *range, const char *prop)
 {
 	if (range->size == 0) {
 		return;
@@ -34,7 +34,7 @@ static void add_reserved(struct dt_facts *facts, struct dt_range *range, const c
 	}
 }
 
-bool dt_memreserve(const void *blob, int i, uint64_t *base, uint64_t *size)
+FPG_INIT bool dt_memreserve(const void *blob, int i, uint64_t *base, uint64_t *size)
 {
 	uint64_t block = fdt_off_mem_rsvmap(blob);
 	uint64_t end = block + ((uint64_t)i + 1) * sizeof(struct fdt_reserve_entry);
@@ -46,7 +46,7 @@ bool dt_memreserve(const void *blob, int i, uint64_t *base, uint64_t *size)
 	return fdt_get_mem_rsv(blob, i, base, size) == 0 && (*base != 0 || *size != 0);
 }
 
-void dt_collect_memreserve(struct dt_facts *facts)
+FPG_INIT void dt_collect_memreserve(struct dt_facts *facts)
 {
 	struct dt_range range = {
 		.nid = -1,
@@ -59,7 +59,7 @@ void dt_collect_memreserve(struct dt_facts *facts)
 	}
 }
 
-void dt_check_reserved_memory(struct dt_facts *facts, const struct dt_walk *w)
+FPG_INIT void dt_check_reserved_memory(struct dt_facts *facts, const struct dt_walk *w)
 {
 	const struct dt_level *here = dt_here(w);
 	const struct dt_level *root = dt_parent(w);
@@ -83,13 +83,13 @@ void dt_check_reserved_memory(struct dt_facts *facts, const struct dt_walk *w)
 	}
 }
 
-static bool name_begins(const struct dt_walk *w, const char *prefix)
+FPG_INIT static bool name_begins(const struct dt_walk *w, const char *prefix)
 {
 	return strncmp(w->name, prefix, strlen(prefix)) == 0;
 }
 
 /** Flags, rule and kind from the node's properties. */
-static struct dt_range reserved_kind(struct dt_facts *facts, const struct dt_walk *w)
+FPG_INIT static struct dt_range reserved_kind(struct dt_facts *facts, const struct dt_walk *w)
 {
 	struct dt_range range = {
 		.nid = -1,
@@ -115,7 +115,8 @@ static struct dt_range reserved_kind(struct dt_facts *facts, const struct dt_wal
 	return range;
 }
 
-static void collect_static(struct dt_facts *facts, const struct dt_walk *w, struct dt_range *range)
+FPG_INIT static void collect_static(struct dt_facts *facts, const struct dt_walk *w,
+				    struct dt_range *range)
 {
 	const struct dt_level *parent = dt_parent(w);
 	struct dt_tuples t = dt_tuples(parent, w->props[P_REG]);
@@ -146,7 +147,8 @@ static void collect_static(struct dt_facts *facts, const struct dt_walk *w, stru
 	}
 }
 
-static void collect_dynamic(struct dt_facts *facts, const struct dt_walk *w, struct dt_range *range)
+FPG_INIT static void collect_dynamic(struct dt_facts *facts, const struct dt_walk *w,
+				     struct dt_range *range)
 {
 	uint64_t alignment = DEFAULT_ALIGNMENT;
 	if (!dt_number(w, P_SIZE, &range->size) || range->size == 0) {
@@ -180,7 +182,7 @@ static void collect_dynamic(struct dt_facts *facts, const struct dt_walk *w, str
 	dt_list_add(&facts->reserved, range);
 }
 
-void dt_collect_reserved(struct dt_facts *facts, const struct dt_walk *w)
+FPG_INIT void dt_collect_reserved(struct dt_facts *facts, const struct dt_walk *w)
 {
 	if (!dt_enabled(w)) {
 		return;
@@ -195,7 +197,8 @@ void dt_collect_reserved(struct dt_facts *facts, const struct dt_walk *w)
 	}
 }
 
-struct dt_alloc_ranges dt_alloc_ranges(const struct dt_facts *facts, const struct dt_range *dynamic)
+FPG_INIT struct dt_alloc_ranges dt_alloc_ranges(const struct dt_facts *facts,
+						const struct dt_range *dynamic)
 {
 	int bytes = 0;
 	const void *data = NULL;
@@ -210,7 +213,7 @@ struct dt_alloc_ranges dt_alloc_ranges(const struct dt_facts *facts, const struc
 	};
 }
 
-int dt_alloc_ranges_next(struct dt_alloc_ranges *ranges, struct phys_range *out)
+FPG_INIT int dt_alloc_ranges_next(struct dt_alloc_ranges *ranges, struct phys_range *out)
 {
 	struct dt_tuples t = {
 		.value = { ranges->data, ranges->bytes },

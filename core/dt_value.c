@@ -11,7 +11,7 @@
 #include <libfdt.h>
 #include <string.h>
 
-const char *dt_string(const struct dt_walk *w, enum dt_prop p)
+FPG_INIT const char *dt_string(const struct dt_walk *w, enum dt_prop p)
 {
 	if (!dt_has(w, p)) {
 		return NULL;
@@ -23,7 +23,7 @@ const char *dt_string(const struct dt_walk *w, enum dt_prop p)
 	return (const char *)v->data;
 }
 
-bool dt_is_compatible(const struct dt_walk *w, const char *name)
+FPG_INIT bool dt_is_compatible(const struct dt_walk *w, const char *name)
 {
 	if (!dt_has(w, P_COMPATIBLE)) {
 		return false;
@@ -32,12 +32,12 @@ bool dt_is_compatible(const struct dt_walk *w, const char *name)
 	return fdt_stringlist_contains((const char *)v->data, (int)v->bytes, name);
 }
 
-bool dt_named(const struct dt_walk *w, const char *name)
+FPG_INIT bool dt_named(const struct dt_walk *w, const char *name)
 {
 	return strncmp(w->name, name, w->base_name_bytes) == 0 && name[w->base_name_bytes] == '\0';
 }
 
-bool dt_enabled(const struct dt_walk *w)
+FPG_INIT bool dt_enabled(const struct dt_walk *w)
 {
 	if (!dt_has(w, P_STATUS)) {
 		return true;
@@ -46,7 +46,7 @@ bool dt_enabled(const struct dt_walk *w)
 	return status != NULL && (strcmp(status, "okay") == 0 || strcmp(status, "ok") == 0);
 }
 
-bool dt_number(const struct dt_walk *w, enum dt_prop p, uint64_t *value)
+FPG_INIT bool dt_number(const struct dt_walk *w, enum dt_prop p, uint64_t *value)
 {
 	const struct dt_value *v = &w->props[p];
 	if (v->bytes != sizeof(fdt32_t) && v->bytes != sizeof(fdt64_t)) {
@@ -55,7 +55,7 @@ bool dt_number(const struct dt_walk *w, enum dt_prop p, uint64_t *value)
 	return dt_cells(v->data, v->bytes / sizeof(fdt32_t), value);
 }
 
-bool dt_cells(const uint8_t *p, uint32_t cells, uint64_t *value)
+FPG_INIT bool dt_cells(const uint8_t *p, uint32_t cells, uint64_t *value)
 {
 	uint64_t v = 0;
 	for (; cells > 2; cells--, p += sizeof(fdt32_t)) {
@@ -70,12 +70,12 @@ bool dt_cells(const uint8_t *p, uint32_t cells, uint64_t *value)
 	return true;
 }
 
-struct dt_tuples dt_tuples(const struct dt_level *parent, struct dt_value value)
+FPG_INIT struct dt_tuples dt_tuples(const struct dt_level *parent, struct dt_value value)
 {
 	return (struct dt_tuples){ value, parent->address_cells, parent->size_cells };
 }
 
-uint32_t dt_tuple_bytes(const struct dt_tuples *t)
+FPG_INIT uint32_t dt_tuple_bytes(const struct dt_tuples *t)
 {
 	if (t->address_cells == DT_BAD_CELLS || t->size_cells == DT_BAD_CELLS ||
 	    t->address_cells == 0 || t->size_cells == 0) {
@@ -84,7 +84,7 @@ uint32_t dt_tuple_bytes(const struct dt_tuples *t)
 	return (uint32_t)(t->address_cells + t->size_cells) * (uint32_t)sizeof(fdt32_t);
 }
 
-int dt_tuple_next(struct dt_tuples *t, uint64_t *base, uint64_t *size)
+FPG_INIT int dt_tuple_next(struct dt_tuples *t, uint64_t *base, uint64_t *size)
 {
 	uint32_t bytes = dt_tuple_bytes(t);
 	if (bytes == 0 || t->value.bytes < bytes) {
@@ -103,20 +103,20 @@ int dt_tuple_next(struct dt_tuples *t, uint64_t *base, uint64_t *size)
 /** Entries of ranges that one walk looks at: some hundred times what real trees need. */
 #define TRANSLATE_PATIENCE (1U << 20)
 
-static uint32_t translate_patience;
+FPG_INITBSS static uint32_t translate_patience;
 
-void dt_translate_begin(void)
+FPG_INIT void dt_translate_begin(void)
 {
 	translate_patience = TRANSLATE_PATIENCE;
 }
 
-bool dt_translate_gave_up(void)
+FPG_INIT bool dt_translate_gave_up(void)
 {
 	return translate_patience == 0;
 }
 
-bool dt_translate_once(const struct dt_level *level, const struct dt_level *parent, uint64_t *base,
-		       uint64_t size)
+FPG_INIT bool dt_translate_once(const struct dt_level *level, const struct dt_level *parent,
+				uint64_t *base, uint64_t size)
 {
 	if (!level->has_ranges) {
 		return false;
@@ -156,7 +156,7 @@ bool dt_translate_once(const struct dt_level *level, const struct dt_level *pare
 	return false;
 }
 
-bool dt_translate(const struct dt_walk *w, int depth, uint64_t *base, uint64_t size)
+FPG_INIT bool dt_translate(const struct dt_walk *w, int depth, uint64_t *base, uint64_t size)
 {
 	for (; depth > 0; depth--) {
 		if (!dt_translate_once(&w->levels[depth], &w->levels[depth - 1], base, size)) {

@@ -12,19 +12,19 @@
 /** FDT_MAX_NCELLS of libfdt: no known binding has more. */
 #define MAX_CELLS 4
 
-static const char *const prop_names[] = {
+FPG_INITCONST static const char *const prop_names[] = {
 #define X(id, name) [id] = name,
 	DT_PROPS(X)
 #undef X
 };
 
 /** First known name for each first letter; filled at the first walk. Names of one letter lie together. */
-static uint8_t first_with_letter[128];
-static bool letters_ready;
+FPG_INITBSS static uint8_t first_with_letter[128];
+FPG_INITBSS static bool letters_ready;
 
-static struct dt_walk the_walk;
+FPG_INITBSS static struct dt_walk the_walk;
 
-static void letters_init(void)
+FPG_INIT static void letters_init(void)
 {
 	if (letters_ready) {
 		return;
@@ -36,7 +36,7 @@ static void letters_init(void)
 	letters_ready = true;
 }
 
-static enum dt_prop prop_by_name(const char *name)
+FPG_INIT static enum dt_prop prop_by_name(const char *name)
 {
 	if ((unsigned char)name[0] > 127) {
 		return DT_PROP_COUNT;
@@ -50,7 +50,7 @@ static enum dt_prop prop_by_name(const char *name)
 	return DT_PROP_COUNT;
 }
 
-struct dt_walk *dt_walk_begin(const void *blob)
+FPG_INIT struct dt_walk *dt_walk_begin(const void *blob)
 {
 	letters_init();
 	dt_translate_begin();
@@ -67,19 +67,19 @@ struct dt_walk *dt_walk_begin(const void *blob)
  * libfdt's accessors check the tag again at each call. Where fdt_next_tag() has just accepted it, name and value lie where
  * the format says; only versions before 16 pad them, so those go the long way.
  */
-static bool is_plain(const struct dt_walk *w)
+FPG_INIT static bool is_plain(const struct dt_walk *w)
 {
 	return fdt_version(w->blob) >= 16;
 }
 
-static const char *node_name(const struct dt_walk *w, int at)
+FPG_INIT static const char *node_name(const struct dt_walk *w, int at)
 {
 	return is_plain(w) ? fdt_offset_ptr(w->blob, at + FDT_TAGSIZE, 1) :
 			     fdt_get_name(w->blob, at, NULL);
 }
 
 /** The property at @at. Return: its name, or NULL when its offset is damaged */
-static const char *property_at(const struct dt_walk *w, int at, struct dt_value *value)
+FPG_INIT static const char *property_at(const struct dt_walk *w, int at, struct dt_value *value)
 {
 	const char *name = NULL;
 	int bytes = 0;
@@ -98,7 +98,7 @@ static const char *property_at(const struct dt_walk *w, int at, struct dt_value 
 }
 
 /** Take the properties that follow the node's name, up to its first subnode or end. */
-static void read_properties(struct dt_walk *w)
+FPG_INIT static void read_properties(struct dt_walk *w)
 {
 	w->present = 0;
 	for (;;) {
@@ -121,7 +121,7 @@ static void read_properties(struct dt_walk *w)
 	}
 }
 
-static uint8_t cells_of(const struct dt_walk *w, enum dt_prop p, uint8_t absent)
+FPG_INIT static uint8_t cells_of(const struct dt_walk *w, enum dt_prop p, uint8_t absent)
 {
 	if (!dt_has(w, p)) {
 		return absent;
@@ -132,7 +132,7 @@ static uint8_t cells_of(const struct dt_walk *w, enum dt_prop p, uint8_t absent)
 	return cells <= MAX_CELLS ? (uint8_t)cells : DT_BAD_CELLS;
 }
 
-static enum dt_class class_of(const struct dt_walk *w)
+FPG_INIT static enum dt_class class_of(const struct dt_walk *w)
 {
 	if (w->depth == 0) {
 		return DT_ROOT;
@@ -158,7 +158,7 @@ static enum dt_class class_of(const struct dt_walk *w)
 	return DT_OTHER;
 }
 
-static void push_level(struct dt_walk *w)
+FPG_INIT static void push_level(struct dt_walk *w)
 {
 	struct dt_level *here = &w->levels[w->depth];
 	here->node = w->node;
@@ -177,7 +177,7 @@ static void push_level(struct dt_walk *w)
 	here->ranges = here->has_ranges ? w->props[P_RANGES] : (struct dt_value){ NULL, 0 };
 }
 
-bool dt_walk_next(struct dt_walk *w)
+FPG_INIT bool dt_walk_next(struct dt_walk *w)
 {
 	for (;;) {
 		int after;

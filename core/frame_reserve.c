@@ -8,6 +8,7 @@
 #include "page_alloc_private.h"
 
 #include "fpg/base/range.h"
+#include "fpg/core/fail_boot.h"
 
 #include <errno.h>
 
@@ -26,6 +27,9 @@ static phys_addr_t reserve_take(void *ctx)
 {
 	struct frame_reserve *reserve = ctx;
 	phys_addr_t pa = 0;
+	if (fail_boot_now("frame_table_populate: a page for records")) {
+		return 0;
+	}
 	unsigned long flags = spin_lock_irqsave(&reserve->lock);
 	if (reserve->count != 0) {
 		pa = reserve->pages[--reserve->count];
@@ -80,6 +84,7 @@ void frame_reserve_refill(struct zone *zone)
 		if (page == NULL) {
 			break;
 		}
+		page_debug_taken_block(page, GFP_NOWAIT, 0, PAGE_DEBUG_CALLER);
 		page->word |= PAGE_F_TABLE;
 		if (!frame_reserve_put(reserve, page_to_phys(page))) {
 			page->word &= ~PAGE_F_TABLE;

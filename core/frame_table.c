@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The frame table's place and its population, by way of the hook table that pagetable/ (or a test)
- * registers. Invariant: population has a lock of its own, taken with no zone lock held.
+ * registers. Invariant: population has a lock of its own, taken with no other ranked lock held.
  */
 #include "fpg/base/range.h"
 #include "fpg/core/page.h"
@@ -13,7 +13,7 @@ struct page *frame_table;
 pfn_t frame_table_first;
 
 static const struct vmemmap_ops *vmemmap;
-static struct spinlock populate_lock = SPINLOCK_INIT;
+static struct spinlock populate_lock = SPINLOCK_INIT_RANK(LOCK_POPULATE);
 
 void frame_table_register(const struct vmemmap_ops *ops, struct page *table, pfn_t first)
 {

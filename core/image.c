@@ -16,13 +16,13 @@
 #define IMAGE_SIZE_OFFSET   16
 #define IMAGE_MAGIC2_OFFSET 0x38
 
-static bool known_owner(uint16_t owner)
+FPG_INIT static bool known_owner(uint16_t owner)
 {
 	return owner > OWNER_NONE && owner < OWNER_KIND_COUNT;
 }
 
-static int parse_table(struct kernel_image *image, const struct kernel_image_table *table,
-		       size_t file_bytes)
+FPG_INIT static int parse_table(struct kernel_image *image, const struct kernel_image_table *table,
+				size_t file_bytes)
 {
 	uint32_t n = table->count;
 	size_t room =
@@ -54,7 +54,7 @@ static int parse_table(struct kernel_image *image, const struct kernel_image_tab
 											   -EINVAL;
 }
 
-void kernel_image_plain(struct kernel_image *image, phys_addr_t load, uint64_t bytes)
+FPG_INIT void kernel_image_plain(struct kernel_image *image, phys_addr_t load, uint64_t bytes)
 {
 	*image = (struct kernel_image){ .load = load,
 					.bytes = ALIGN_UP(bytes, PAGE_SIZE),
@@ -69,7 +69,8 @@ void kernel_image_plain(struct kernel_image *image, phys_addr_t load, uint64_t b
 	};
 }
 
-int kernel_image_parse(struct kernel_image *image, const void *file, size_t bytes, phys_addr_t load)
+FPG_INIT int kernel_image_parse(struct kernel_image *image, const void *file, size_t bytes,
+				phys_addr_t load)
 {
 	uint64_t image_bytes;
 	const char *at = file;

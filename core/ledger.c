@@ -12,6 +12,7 @@
 
 #include "fpg/base/range.h"
 #include "fpg/core/boot_memory.h"
+#include "fpg/core/hart.h"
 #include "fpg/core/log.h"
 #include "fpg/core/memblock.h"
 #include "fpg/core/panic.h"
@@ -304,6 +305,7 @@ int ledger_walk(ledger_fn fn, void *ctx, struct ledger_totals *totals)
 	if (ledger_from == NULL) {
 		return -ENODEV;
 	}
+	harts_hold();
 	next_ram(&s);
 	if (ledger_runs != NULL) {
 		ledger_runs(on_run, &s);
@@ -311,6 +313,7 @@ int ledger_walk(ledger_fn fn, void *ctx, struct ledger_totals *totals)
 	advance(&s, PHYS_ADDR_MAX, NULL);
 	flush(&s);
 	sweep_outside(&s);
+	harts_release();
 	if (totals != NULL) {
 		*totals = s.totals;
 	}

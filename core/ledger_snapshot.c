@@ -8,6 +8,7 @@
 #include "ledger_private.h"
 
 #include "fpg/base/range.h"
+#include "fpg/core/hart.h"
 #include "fpg/core/log.h"
 #include "fpg/core/memblock.h"
 
@@ -132,7 +133,7 @@ static int fill(struct pool *pool, const char *name, struct ledger_snapshot *out
 	return 0;
 }
 
-int ledger_snapshot(const char *name)
+static int take(const char *name)
 {
 	struct ledger_snapshot s;
 	struct pool *pool = pools;
@@ -151,6 +152,14 @@ int ledger_snapshot(const char *name)
 	pool->used -= replace(&s);
 	snapshots[snapshot_count++] = s;
 	return 0;
+}
+
+int ledger_snapshot(const char *name)
+{
+	harts_hold();
+	int err = take(name);
+	harts_release();
+	return err;
 }
 
 const struct ledger_snapshot *ledger_snapshot_at(uint32_t i)

@@ -41,6 +41,13 @@ void ledger_print_row(struct out *out, const struct ledger_row *row)
 
 static size_t sum_slot(const struct ledger_row *row)
 {
+	/* Wherever their memory came from. */
+	if (row->kind == LEDGER_TABLES) {
+		return OWNER_PAGE_TABLES;
+	}
+	if (row->kind == LEDGER_RECORDS) {
+		return OWNER_FRAME_TABLE;
+	}
 	return row->kind == LEDGER_HELD ? row->owner.kind : OWNER_KIND_COUNT + (size_t)row->kind;
 }
 

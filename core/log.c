@@ -7,15 +7,20 @@
  * control character, so text from outside (node names, bootargs) cannot make a second line. A hart
  * that logs while it is already logging (an observer, a trap inside a console driver) bypasses the
  * ring instead of waiting for itself.
+ *
+ * One lock guards the ring and the console, so lines of several harts do not mix: neither log lines,
+ * nor the pieces in which commands write. log_break() ends its rule: from then on the hart that broke
+ * it writes without a lock, and any other that comes waits for ever.
  */
 #define LOG_MODULE "log"
 #include "fpg/core/log.h"
 
 #include "fpg/base/assert.h"
+#include "fpg/core/spinlock.h"
+#include "fpg/port/harts.h"
 #include "fpg/port/port.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <string.h>
 
 #ifndef CONFIG_LOG_RING_KIB
@@ -42,9 +47,14 @@ struct record {
 
 static_assert(LINE_BYTES <= UINT16_MAX, "a record's length is 16 bits");
 
+/* Apart from log_state, so that the ring stays in .bss and out of the flat image. */
+static struct spinlock log_spinlock = SPINLOCK_INIT_RANK(LOCK_LOG);
+
 static struct {
-	/** 0: free, else the hart that is logging, + 1. */
-	_Atomic uint64_t owner;
+	/** Index + 1 of the hart that holds the lock, 0: none; atomic. */
+	uint32_t owner;
+	/** The same of the hart that broke the lock. */
+	uint32_t breaker;
 	uint64_t timebase_hz;
 	struct out *sink;
 	void (*observer)(void *ctx, enum log_level level, const char *module, const char *text);
@@ -63,7 +73,6 @@ static struct {
 	unsigned char ring[RING_BYTES];
 } log_state;
 
-/* Apart from log_state, so that the ring stays in .bss and out of the flat image. */
 static enum log_level console_level = (enum log_level)CONFIG_LOG_LEVEL_DEFAULT;
 
 static const char *const level_names[] = {
@@ -78,42 +87,53 @@ static const char *const level_short_names[] = {
 #undef X
 };
 
+/** Return: false when this hart holds the lock already. */
+static bool log_lock(unsigned long *flags)
+{
+	uint32_t me = port_hart_index() + 1;
+	uint32_t breaker = __atomic_load_n(&log_state.breaker, __ATOMIC_ACQUIRE);
+	if (breaker != 0) {
+		while (breaker != me) {
+			port_relax();
+		}
+		*flags = port_irq_save();
+		return true;
+	}
+	/* Only this hart ever stores its own number. */
+	if (__atomic_load_n(&log_state.owner, __ATOMIC_RELAXED) == me) {
+		return false;
+	}
+	*flags = spin_lock_irqsave(&log_spinlock);
+	__atomic_store_n(&log_state.owner, me, __ATOMIC_RELAXED);
+	return true;
+}
+
+static void log_unlock(unsigned long flags)
+{
+	if (__atomic_load_n(&log_state.breaker, __ATOMIC_RELAXED) != 0) {
+		port_irq_restore(flags);
+		return;
+	}
+	__atomic_store_n(&log_state.owner, 0, __ATOMIC_RELAXED);
+	spin_unlock_irqrestore(&log_spinlock, flags);
+}
+
 static void console_write(struct out *out, const char *s, size_t n)
 {
+	unsigned long flags;
 	(void)out;
+	if (!log_lock(&flags)) {
+		port_console_write(s, n);
+		return;
+	}
 	port_console_write(s, n);
+	log_unlock(flags);
 }
 
 struct out *console_out(void)
 {
 	static struct out console = { console_write };
 	return &console;
-}
-
-/** Return: false when this hart holds the lock already. */
-static bool log_lock(unsigned long *flags)
-{
-	uint64_t me = port_hart_id() + 1;
-	*flags = port_irq_save();
-	for (;;) {
-		uint64_t owner = 0;
-		if (atomic_compare_exchange_weak_explicit(&log_state.owner, &owner, me,
-							  memory_order_acquire,
-							  memory_order_relaxed)) {
-			return true;
-		}
-		if (owner == me) {
-			port_irq_restore(*flags);
-			return false;
-		}
-		port_relax();
-	}
-}
-
-static void log_unlock(unsigned long flags)
-{
-	atomic_store_explicit(&log_state.owner, 0, memory_order_release);
-	port_irq_restore(flags);
 }
 
 static void ring_copy_in(uint64_t pos, const void *from, size_t n)
@@ -158,6 +178,10 @@ static void ring_walk(uint64_t pos, void (*fn)(void *ctx, enum log_level level, 
 {
 	while (pos != log_state.head) {
 		struct record r = ring_record(pos);
+		if (r.bytes >= LINE_BYTES) {
+			/* The lock was broken in the middle of an append. */
+			return;
+		}
 		ring_copy_out(pos + sizeof(r), log_state.line, r.bytes);
 		log_state.line[r.bytes] = '\0';
 		fn(ctx, (enum log_level)r.level, log_state.line);
@@ -279,6 +303,11 @@ void log_set_timebase(uint64_t hz)
 	log_state.timebase_hz = hz;
 }
 
+uint64_t log_timebase(void)
+{
+	return log_state.timebase_hz;
+}
+
 static void print_to_console(void *ctx, enum log_level level, const char *line)
 {
 	(void)ctx;
@@ -290,7 +319,11 @@ static void print_to_console(void *ctx, enum log_level level, const char *line)
 void log_console_hold(bool hold)
 {
 	unsigned long flags;
-	if (hold == log_state.held || !log_lock(&flags)) {
+	if (!log_lock(&flags)) {
+		return;
+	}
+	if (hold == log_state.held) {
+		log_unlock(flags);
 		return;
 	}
 	log_state.held = hold;
@@ -351,6 +384,6 @@ void log_dump(struct out *out)
 
 void log_break(void)
 {
-	atomic_store_explicit(&log_state.owner, 0, memory_order_release);
+	__atomic_store_n(&log_state.breaker, port_hart_index() + 1, __ATOMIC_SEQ_CST);
 	log_console_hold(false);
 }

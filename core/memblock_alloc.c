@@ -24,6 +24,8 @@ struct request {
 	struct mem_owner owner;
 	/** Who asked, for memblock=debug: the caller of the public function. */
 	const void *caller;
+	/** The public function. */
+	const char *function;
 };
 
 /** In a public function only: what is inlined into it has the same caller. */
@@ -167,38 +169,44 @@ static phys_addr_t take(const struct request *request)
 	return found;
 }
 
+static phys_addr_t take_phys(const struct request *q)
+{
+	return memblock_alloc_fails(q->function, q->size, q->owner) ? 0 : take(q);
+}
+
 phys_addr_t memblock_alloc_range_nid(phys_addr_t size, phys_addr_t align, phys_addr_t start,
 				     phys_addr_t end, int nid, bool exact_nid)
 {
-	struct request q = { size, align, start, end, nid, exact_nid, { 0 }, CALLER };
+	struct request q = { size, align, start, end, nid, exact_nid, { 0 }, CALLER, __func__ };
 
-	return take(&q);
+	return take_phys(&q);
 }
 
 phys_addr_t memblock_phys_alloc_range(phys_addr_t size, phys_addr_t align, phys_addr_t start,
 				      phys_addr_t end)
 {
-	struct request q = { size, align, start, end, NUMA_NO_NODE, false, { 0 }, CALLER };
+	struct request q = { size, align, start, end, NUMA_NO_NODE, false, { 0 }, CALLER, __func__ };
 
 	trace_alloc(&q);
-	return take(&q);
+	return take_phys(&q);
 }
 
 phys_addr_t memblock_phys_alloc_try_nid(phys_addr_t size, phys_addr_t align, int nid)
 {
-	struct request q = { size, align, 0, MEMBLOCK_ALLOC_ACCESSIBLE, nid, false, { 0 }, CALLER };
+	struct request q = { size,  align,  0,	     MEMBLOCK_ALLOC_ACCESSIBLE, nid, false,
+			     { 0 }, CALLER, __func__ };
 
 	trace_alloc(&q);
-	return take(&q);
+	return take_phys(&q);
 }
 
 phys_addr_t memblock_phys_alloc_owned(phys_addr_t size, phys_addr_t align, phys_addr_t min,
 				      phys_addr_t max, int nid, struct mem_owner owner)
 {
-	struct request q = { size, align, min, max, nid, false, owner, CALLER };
+	struct request q = { size, align, min, max, nid, false, owner, CALLER, __func__ };
 
 	trace_alloc(&q);
-	return take(&q);
+	return take_phys(&q);
 }
 
 /* ---- mapped ------------------------------------------------------------------------------------------------- */
@@ -209,6 +217,9 @@ static void *take_mapped(struct request *q)
 	if (!port_linear_ready) {
 		pr_err("allocation of 0x%" PRIx64 " bytes refused: the linear map is not on yet",
 		       q->size);
+		return NULL;
+	}
+	if (memblock_alloc_fails(q->function, q->size, q->owner)) {
 		return NULL;
 	}
 	if (q->max > memblock.current_limit) {
@@ -235,7 +246,7 @@ static void *take_zeroed(struct request *q)
 void *memblock_alloc_exact_nid_raw(phys_addr_t size, phys_addr_t align, phys_addr_t min_addr,
 				   phys_addr_t max_addr, int nid)
 {
-	struct request q = { size, align, min_addr, max_addr, nid, true, { 0 }, CALLER };
+	struct request q = { size, align, min_addr, max_addr, nid, true, { 0 }, CALLER, __func__ };
 
 	trace_alloc(&q);
 	return take_mapped(&q);
@@ -244,7 +255,7 @@ void *memblock_alloc_exact_nid_raw(phys_addr_t size, phys_addr_t align, phys_add
 void *memblock_alloc_try_nid_raw(phys_addr_t size, phys_addr_t align, phys_addr_t min_addr,
 				 phys_addr_t max_addr, int nid)
 {
-	struct request q = { size, align, min_addr, max_addr, nid, false, { 0 }, CALLER };
+	struct request q = { size, align, min_addr, max_addr, nid, false, { 0 }, CALLER, __func__ };
 
 	trace_alloc(&q);
 	return take_mapped(&q);
@@ -253,7 +264,7 @@ void *memblock_alloc_try_nid_raw(phys_addr_t size, phys_addr_t align, phys_addr_
 void *memblock_alloc_try_nid(phys_addr_t size, phys_addr_t align, phys_addr_t min_addr,
 			     phys_addr_t max_addr, int nid)
 {
-	struct request q = { size, align, min_addr, max_addr, nid, false, { 0 }, CALLER };
+	struct request q = { size, align, min_addr, max_addr, nid, false, { 0 }, CALLER, __func__ };
 
 	trace_alloc(&q);
 	return take_zeroed(&q);
@@ -262,7 +273,7 @@ void *memblock_alloc_try_nid(phys_addr_t size, phys_addr_t align, phys_addr_t mi
 void *memblock_alloc_owned(phys_addr_t size, phys_addr_t align, phys_addr_t min, phys_addr_t max,
 			   int nid, struct mem_owner owner)
 {
-	struct request q = { size, align, min, max, nid, false, owner, CALLER };
+	struct request q = { size, align, min, max, nid, false, owner, CALLER, __func__ };
 
 	trace_alloc(&q);
 	return take_zeroed(&q);

@@ -266,7 +266,10 @@ static void commit(const struct grow_plan *plan)
 
 static int carry_out(struct grow_plan *plan)
 {
-	int err = find_place(plan);
+	struct mem_owner owner = mem_owner(OWNER_MEMBLOCK, RULE_ALLOC, -1);
+	int err = memblock_alloc_fails("memblock_double_array", plan->bytes, owner) ?
+			  -ENOMEM :
+			  find_place(plan);
 
 	if (err == 0) {
 		err = map_new(plan);
@@ -408,6 +411,11 @@ void memblock_set_array_place(memblock_place_fn find, void *ctx)
 {
 	memblock_state.find_place = find;
 	memblock_state.find_ctx = ctx;
+}
+
+void memblock_set_alloc_filter(memblock_alloc_filter_fn fails)
+{
+	memblock_state.alloc_fails = fails;
 }
 
 void memblock_set_array_access(void *(*map)(phys_addr_t base, size_t bytes),

@@ -20,6 +20,7 @@ struct memblock_state {
 	void *(*map)(phys_addr_t base, size_t bytes);
 	void (*unmap)(void *va, size_t bytes);
 	memblock_release_fn release;
+	memblock_alloc_filter_fn alloc_fails;
 	void *release_ctx;
 	/** memblock_allow_resize() was called. */
 	bool can_resize;
@@ -140,6 +141,14 @@ void memblock_cursor_up(struct memblock_cursor *c, phys_addr_t from);
 void memblock_cursor_down(struct memblock_cursor *c, phys_addr_t below);
 bool memblock_cursor_next_up(struct memblock_cursor *c, struct memblock_piece *piece);
 bool memblock_cursor_next_down(struct memblock_cursor *c, struct memblock_piece *piece);
+
+/** The filter wants this call to fail. */
+static inline bool memblock_alloc_fails(const char *function, phys_addr_t bytes,
+					struct mem_owner owner)
+{
+	return FPG_ENABLED(CONFIG_FAIL_BOOT) && unlikely(memblock_state.alloc_fails != NULL) &&
+	       memblock_state.alloc_fails(function, bytes, owner);
+}
 
 /** Free place in [start, end), by direction; 0 when there is none. */
 phys_addr_t memblock_find_in_range_node(phys_addr_t size, phys_addr_t align, phys_addr_t start,

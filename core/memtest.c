@@ -41,7 +41,7 @@ static unsigned int memtest_passes;
 static uint64_t bad_bytes;
 static void (*fault_hook)(phys_addr_t base, phys_addr_t end);
 
-void memtest_set_passes(unsigned int passes)
+FPG_INIT void memtest_set_passes(unsigned int passes)
 {
 	memtest_passes = passes;
 }
@@ -125,7 +125,7 @@ static void test_pass(uint64_t pattern, phys_addr_t start, phys_addr_t end)
 	}
 }
 
-void early_memtest(phys_addr_t start, phys_addr_t end)
+FPG_INIT void early_memtest(phys_addr_t start, phys_addr_t end)
 {
 	if (memtest_passes == 0) {
 		return;

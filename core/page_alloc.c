@@ -12,6 +12,7 @@
 #include "zone_private.h"
 
 #include "fpg/base/range.h"
+#include "fpg/core/fail_boot.h"
 #include "fpg/core/log.h"
 
 #include <errno.h>
@@ -161,12 +162,13 @@ static struct node *node_near(int nid)
 
 struct page *page_alloc_plain(int nid, gfp_t gfp, unsigned int order)
 {
-	bool elsewhere = (gfp & __GFP_THISNODE) && node_by_id(nid) == NULL;
+	bool elsewhere = ((gfp & __GFP_THISNODE) && node_by_id(nid) == NULL) ||
+			 fail_boot_now("alloc_pages");
 	struct node *node = elsewhere ? NULL : node_near(nid);
 	return node != NULL ? alloc_from(node->zonelist, gfp, order) : NULL;
 }
 
-struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
+struct page *page_alloc_for(int nid, gfp_t gfp, unsigned int order, uint64_t pc)
 {
 	const char *refusal = gfp_refusal(gfp);
 	if (refusal != NULL || order > MAX_PAGE_ORDER) {
@@ -182,6 +184,7 @@ struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
 		}
 		return NULL;
 	}
+	page_debug_taken_block(page, gfp, order, pc);
 	frame_reserve_refill(zone_by_id(page_word_zone(page->word)));
 	if (gfp & __GFP_ZERO) {
 		clear_block(page, order);
@@ -189,36 +192,42 @@ struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
 	return page;
 }
 
+struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
+{
+	return page_alloc_for(nid, gfp, order, PAGE_DEBUG_CALLER);
+}
+
 struct page *alloc_pages(gfp_t gfp, unsigned int order)
 {
-	return alloc_pages_node(0, gfp, order);
+	return page_alloc_for(0, gfp, order, PAGE_DEBUG_CALLER);
 }
 
 void *__get_free_pages(gfp_t gfp, unsigned int order)
 {
-	struct page *page = alloc_pages(gfp, order);
+	struct page *page = page_alloc_for(0, gfp, order, PAGE_DEBUG_CALLER);
 	return page != NULL ? page_address(page) : NULL;
 }
 
 /* ---- freeing --------------------------------------------------------------------------------- */
 
 /** The lock is held. */
-static int free_locked(struct zone *zone, struct pfn_range range)
+static int free_locked(struct zone *zone, struct pfn_range range, uint64_t pc)
 {
 	int err = zone->palloc->ops->free(zone->palloc, range);
 	if (likely(err == 0)) {
 		zone->free_pages += pfn_range_pages(range);
 		zone->counters.frees++;
+		page_debug_given(range, pc);
 	} else {
 		zone->counters.refused++;
 	}
 	return err;
 }
 
-int zone_free_range(struct zone *zone, struct pfn_range range)
+int zone_free_range(struct zone *zone, struct pfn_range range, uint64_t pc)
 {
 	unsigned long flags = spin_lock_irqsave(&zone->lock);
-	int err = free_locked(zone, range);
+	int err = free_locked(zone, range, pc);
 	spin_unlock_irqrestore(&zone->lock, flags);
 	return err;
 }
@@ -253,7 +262,7 @@ static const char *free_fault(pfn_t f, unsigned int order, uint64_t word)
 
 /** Check and free in one go under the lock, so that of two frees of one block one is refused. */
 static const char *zone_free_block(struct zone *zone, struct page *page, pfn_t f,
-				   unsigned int order)
+				   unsigned int order, uint64_t pc)
 {
 	unsigned long flags = spin_lock_irqsave(&zone->lock);
 	uint64_t word = page->word;
@@ -267,7 +276,8 @@ static const char *zone_free_block(struct zone *zone, struct page *page, pfn_t f
 		if (!zone_has(zone, PALLOC_CAP_RECORDS)) {
 			page->word = 0;
 		}
-		if (unlikely(!zone_has(zone, PALLOC_CAP_FREE) || free_locked(zone, range) != 0)) {
+		if (unlikely(!zone_has(zone, PALLOC_CAP_FREE) ||
+			     free_locked(zone, range, pc) != 0)) {
 			page->word = word;
 			why = "the backend refuses";
 		}
@@ -278,7 +288,7 @@ static const char *zone_free_block(struct zone *zone, struct page *page, pfn_t f
 	return why;
 }
 
-void __free_pages(struct page *page, unsigned int order)
+void page_free_for(struct page *page, unsigned int order, uint64_t pc)
 {
 	if (page == NULL) {
 		return;
@@ -289,11 +299,16 @@ void __free_pages(struct page *page, unsigned int order)
 		refuse_foreign(f, order);
 		return;
 	}
-	const char *why = zone_free_block(zone, page, f, order);
+	const char *why = zone_free_block(zone, page, f, order, pc);
 	if (unlikely(why != NULL)) {
 		pr_err("free of pfn 0x%llx, order %u, refused: %s", (unsigned long long)f.n, order,
 		       why);
 	}
+}
+
+void __free_pages(struct page *page, unsigned int order)
+{
+	page_free_for(page, order, PAGE_DEBUG_CALLER);
 }
 
 void free_pages(const void *addr, unsigned int order)
@@ -306,7 +321,7 @@ void free_pages(const void *addr, unsigned int order)
 		refuse_foreign(f, order);
 		return;
 	}
-	__free_pages(pfn_to_page(f), order);
+	page_free_for(pfn_to_page(f), order, PAGE_DEBUG_CALLER);
 }
 
 static bool sum_refused(void *ctx, struct zone *zone)

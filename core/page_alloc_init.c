@@ -14,6 +14,7 @@
 #include "fpg/base/errno.h"
 #include "fpg/base/parse.h"
 #include "fpg/base/range.h"
+#include "fpg/core/fail_boot.h"
 #include "fpg/core/ledger.h"
 #include "fpg/core/log.h"
 #include "fpg/core/memblock_iter.h"
@@ -157,7 +158,8 @@ struct pool {
 static phys_addr_t pool_take(void *ctx)
 {
 	struct pool *pool = ctx;
-	if (pool->used == pool->pages) {
+	if (pool->used == pool->pages ||
+	    fail_boot_now("frame_table_populate: a page for the first records")) {
 		return 0;
 	}
 	uint64_t i = memblock_bottom_up() ? pool->used : pool->pages - 1 - pool->used;
@@ -279,6 +281,7 @@ static int zone_add_free(struct zone *zone, struct pfn_range frames)
 		if (err == 0) {
 			zone->managed_pages += pfn_range_pages(frames);
 			zone->free_pages += pfn_range_pages(frames);
+			page_debug_handed_over(frames);
 		} else if (err == -EAGAIN) {
 			want = pa->want;
 		}
@@ -361,6 +364,7 @@ int page_alloc_init(const char *choice)
 
 void page_alloc_reset(void)
 {
+	page_debug_reset();
 	page_alloc_set_backend(NULL);
 	ledger_set_runs(NULL);
 	memblock_set_release(NULL, NULL);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "fpg/core/page_alloc.h"
+#include "page_debug.h"
 
 /**
  * Populate the records of @frames from the zone's reserve. No zone lock held. Return: 0 | -ENOMEM
@@ -24,8 +25,12 @@ void frame_reserve_refill(struct zone *zone);
  */
 FPG_MUST_CHECK int zone_populate_all(struct zone *zone, struct pfn_range frames);
 
-/** alloc_pages_node() without checks, warnings, zeroing and refilling. */
+/** alloc_pages_node() without checks, warnings, debug aids, zeroing and refilling. */
 struct page *page_alloc_plain(int nid, gfp_t gfp, unsigned int order);
+
+/** alloc_pages_node() and __free_pages() on behalf of @pc. */
+struct page *page_alloc_for(int nid, gfp_t gfp, unsigned int order, uint64_t pc);
+void page_free_for(struct page *page, unsigned int order, uint64_t pc);
 
 /** The zone's backend, when there is one. */
 static inline bool zone_has(const struct zone *zone, uint32_t caps)
@@ -46,8 +51,8 @@ bool frames_are_single_pages(const struct zone *zone, struct pfn_range frames);
 /** Make each frame of an allocated range a page of its own; records are populated. */
 void frames_make_single(const struct zone *zone, struct pfn_range frames, unsigned int type);
 
-/** Give a checked range back. Return: 0 | -EINVAL, nothing changed; counted as refused */
-FPG_MUST_CHECK int zone_free_range(struct zone *zone, struct pfn_range range);
+/** Give a checked range back, for @pc. Return: 0 | -EINVAL, nothing changed; counted as refused */
+FPG_MUST_CHECK int zone_free_range(struct zone *zone, struct pfn_range range, uint64_t pc);
 
 /** Name of the backend in service, for messages. */
 void page_alloc_set_backend(const struct palloc_ops *ops);

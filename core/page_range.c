@@ -35,12 +35,12 @@ void frames_make_single(const struct zone *zone, struct pfn_range frames, unsign
 }
 
 /** Give single pages back; their records are checked. */
-static int give_back(struct zone *zone, struct pfn_range frames)
+static int give_back(struct zone *zone, struct pfn_range frames, uint64_t pc)
 {
 	if (!zone_has(zone, PALLOC_CAP_RECORDS)) {
 		frame_table_clear(frames);
 	}
-	return zone_free_range(zone, frames);
+	return zone_free_range(zone, frames, pc);
 }
 
 void *alloc_pages_exact(size_t bytes, gfp_t gfp)
@@ -52,7 +52,8 @@ void *alloc_pages_exact(size_t bytes, gfp_t gfp)
 	}
 	uint64_t pages = ALIGN_UP(bytes, PAGE_SIZE) / PAGE_SIZE;
 	unsigned int order = log2_ceil(pages);
-	struct page *page = alloc_pages(gfp, order);
+	const uint64_t pc = PAGE_DEBUG_CALLER;
+	struct page *page = page_alloc_for(0, gfp, order, pc);
 	if (page == NULL) {
 		return NULL;
 	}
@@ -63,34 +64,15 @@ void *alloc_pages_exact(size_t bytes, gfp_t gfp)
 		return page_address(page);
 	}
 	if (zone_populate_all(zone, block) != 0) {
-		__free_pages(page, order);
+		page_free_for(page, order, pc);
 		return NULL;
 	}
 	frames_make_single(zone, block, gfp_migratetype(gfp));
 	struct pfn_range rest = { pfn_add(first, pages), block.end };
 	if (rest.start.n < rest.end.n) {
-		FPG_CHECK(give_back(zone, rest) == 0);
+		FPG_CHECK(give_back(zone, rest, pc) == 0);
 	}
 	return page_address(page);
-}
-
-void free_pages_exact(const void *addr, size_t bytes)
-{
-	if (addr == NULL) {
-		return;
-	}
-	pfn_t first = phys_to_pfn(port_virt_to_phys(addr));
-	uint64_t pages = ALIGN_UP(bytes, PAGE_SIZE) / PAGE_SIZE;
-	struct zone *zone = pages != 0 ? pfn_to_zone(first) : NULL;
-	if (zone != NULL && !zone_has(zone, PALLOC_CAP_SUBFREE)) {
-		__free_pages(pfn_to_page(first), log2_ceil(pages));
-		return;
-	}
-	struct pfn_range range = { first, pfn_add(first, pages) };
-	if (free_contig_range(range) != 0) {
-		pr_err("free of %llu pages at pfn 0x%llx refused: not all are single pages in use",
-		       (unsigned long long)pages, (unsigned long long)first.n);
-	}
 }
 
 /** The zone that holds all of @range, or NULL. */
@@ -104,6 +86,36 @@ static struct zone *range_zone(struct pfn_range range)
 		return NULL;
 	}
 	return zone;
+}
+
+/** Single pages, all or none; free_contig_range() for @pc. */
+static int free_range_for(struct pfn_range range, uint64_t pc)
+{
+	struct zone *zone = range_zone(range);
+	if (zone == NULL || !frames_are_single_pages(zone, range) ||
+	    !zone_has(zone, PALLOC_CAP_FREE)) {
+		return -EINVAL;
+	}
+	return give_back(zone, range, pc);
+}
+
+void free_pages_exact(const void *addr, size_t bytes)
+{
+	if (addr == NULL) {
+		return;
+	}
+	pfn_t first = phys_to_pfn(port_virt_to_phys(addr));
+	uint64_t pages = ALIGN_UP(bytes, PAGE_SIZE) / PAGE_SIZE;
+	struct zone *zone = pages != 0 ? pfn_to_zone(first) : NULL;
+	if (zone != NULL && !zone_has(zone, PALLOC_CAP_SUBFREE)) {
+		page_free_for(pfn_to_page(first), log2_ceil(pages), PAGE_DEBUG_CALLER);
+		return;
+	}
+	struct pfn_range range = { first, pfn_add(first, pages) };
+	if (free_range_for(range, PAGE_DEBUG_CALLER) != 0) {
+		pr_err("free of %llu pages at pfn 0x%llx refused: not all are single pages in use",
+		       (unsigned long long)pages, (unsigned long long)first.n);
+	}
 }
 
 int alloc_contig_range(struct pfn_range range, gfp_t gfp, pfn_t *blocker)
@@ -133,6 +145,9 @@ int alloc_contig_range(struct pfn_range range, gfp_t gfp, pfn_t *blocker)
 		}
 		err = zone_populate(zone, want);
 	}
+	if (err == 0) {
+		page_debug_taken(range, gfp, 0, PAGE_DEBUG_CALLER);
+	}
 	frame_reserve_refill(zone);
 	if (err == 0 && (gfp & __GFP_ZERO)) {
 		for (uint64_t n = range.start.n; n < range.end.n; n++) {
@@ -144,10 +159,5 @@ int alloc_contig_range(struct pfn_range range, gfp_t gfp, pfn_t *blocker)
 
 int free_contig_range(struct pfn_range range)
 {
-	struct zone *zone = range_zone(range);
-	if (zone == NULL || !frames_are_single_pages(zone, range) ||
-	    !zone_has(zone, PALLOC_CAP_FREE)) {
-		return -EINVAL;
-	}
-	return give_back(zone, range);
+	return free_range_for(range, PAGE_DEBUG_CALLER);
 }

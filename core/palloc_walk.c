@@ -8,6 +8,8 @@
 
 #include "fpg/base/bits.h"
 #include "fpg/base/errno.h"
+#include "fpg/base/range.h"
+#include "fpg/core/hart.h"
 #include "fpg/core/ledger.h"
 
 /* ---- walking --------------------------------------------------------------------------------- */
@@ -101,9 +103,12 @@ void palloc_walk_all(palloc_zone_run_fn fn, void *ctx)
 {
 	struct walk w = { .fn = fn, .ctx = ctx };
 	bool overlap = false;
+	/* No zone lock: @fn may print. Held harts have none, and change nothing. */
+	harts_hold();
 	zone_for_each(any_overlap, &overlap);
 	if (overlap) {
 		zone_for_each_memory(walk_memory, &w);
+		harts_release();
 		return;
 	}
 	struct next_zone next = { .from = 0 };
@@ -113,6 +118,7 @@ void palloc_walk_all(palloc_zone_run_fn fn, void *ctx)
 		next = (struct next_zone){ .from = next.found->span.end.n };
 		zone_for_each(find_next, &next);
 	}
+	harts_release();
 }
 
 /* ---- the ledger's view ----------------------------------------------------------------------- */
@@ -121,6 +127,47 @@ struct ledger_view {
 	ledger_fn fn;
 	void *ctx;
 };
+
+/** What the frames from @f on are used for, as their records say; @end: how far that is known. */
+static uint8_t allocated_kind(pfn_t f, uint64_t *end)
+{
+	const uint64_t word = pfn_to_page(f)->word;
+	*end = f.n + 1;
+	if (page_word_state(word) != PAGE_ALLOCATED) {
+		/* Adopted from another backend, perhaps without records: look at what there is. */
+		if (word == 0 && !frame_populated(f)) {
+			*end = ALIGN_DOWN(f.n, FRAME_TABLE_CHUNK) + FRAME_TABLE_CHUNK;
+		}
+		return LEDGER_ALLOCATED;
+	}
+	*end = f.n + (1ULL << page_word_order(word));
+	return word & PAGE_F_PT	   ? LEDGER_TABLES :
+	       word & PAGE_F_TABLE ? LEDGER_RECORDS :
+				     LEDGER_ALLOCATED;
+}
+
+/** An allocated run, cut where the use of its blocks changes. */
+static bool ledger_allocated(struct ledger_view *view, struct ledger_row *row,
+			     struct pfn_range range)
+{
+	uint64_t n = range.start.n;
+	while (n < range.end.n) {
+		const uint64_t first = n;
+		const uint8_t kind = allocated_kind(pfn(n), &n);
+		uint64_t next = n;
+		while (n < range.end.n && allocated_kind(pfn(n), &next) == kind) {
+			n = next;
+		}
+		n = n < range.end.n ? n : range.end.n;
+		row->kind = kind;
+		row->base = pfn_to_phys(pfn(first));
+		row->size = (n - first) << PAGE_SHIFT;
+		if (!view->fn(view->ctx, row)) {
+			return false;
+		}
+	}
+	return true;
+}
 
 static bool ledger_run(void *ctx, struct zone *zone, const struct palloc_run *run)
 {
@@ -142,6 +189,9 @@ static bool ledger_run(void *ctx, struct zone *zone, const struct palloc_run *ru
 		if (palloc_table[i] == zone->palloc->ops) {
 			row.detail = i;
 		}
+	}
+	if (run->state == PALLOC_RUN_ALLOCATED) {
+		return ledger_allocated(view, &row, run->range);
 	}
 	return view->fn(view->ctx, &row);
 }

@@ -133,6 +133,8 @@ static struct node *node_make(int nid)
 		node->zones[type].type = (enum zone_type)type;
 		node->zones[type].nid = (uint16_t)nid;
 		node->zones[type].id = (uint16_t)(nid * MAX_NR_ZONES + (int)type);
+		spin_lock_init(&node->zones[type].lock, LOCK_ZONE, node->zones[type].id);
+		spin_lock_init(&node->zones[type].reserve.lock, LOCK_LEAF, 0);
 	}
 	return node;
 }

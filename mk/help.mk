@@ -14,6 +14,7 @@ Firstpage: what an operating system does between its first instruction and its f
   make tools           host programs, build/host/fpg-map; make install puts them under PREFIX=/usr/local
   make unit            host tests with sanitizers (T=memblock: only those whose file name contains it)
   make test-image      build/firstpage-test.bin: the image with target tests built in (command ktap)
+  make bench           instructions counted on QEMU, to the digit (N=pagetable: only those rows)
   make fuzz            fuzzers, each for FUZZ_SECONDS=60
   make soak            long runs of everything random
   make format          clang-format in place

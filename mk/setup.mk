@@ -13,6 +13,7 @@ endif
 setup:
 	@tools/setup all
 	@$(if $(LIBFDT_DIR),:,tools/fetch_libfdt $(O)/libfdt)
+	@tools/fetch_opensbi $(O)/opensbi || echo "setup: tests on OpenSBI 1.6 will be skipped" >&2
 
 doctor:
 	@LIBFDT_DIR='$(LIBFDT_DIR)' CROSS_COMPILE='$(CROSS_COMPILE)' O='$(O)' tools/doctor

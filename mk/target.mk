@@ -44,8 +44,8 @@ endef
 $(O)/firstpage.elf: $(TARGET_OBJS) $(LINK_NEEDS)
 	$(call link-image,$@,$(TARGET_OBJS))
 
-# The same image with the tests that run on the target built in: the `ktap` command.
-TARGET_TEST_OBJS := $(patsubst %.c,$(O)/obj/%.o,$(sort $(wildcard tests/target/*.c tests/conformance/palloc/*.c)))
+# The same image with what runs on the target built in: the `ktap` and `bench` commands.
+TARGET_TEST_OBJS := $(patsubst %.c,$(O)/obj/%.o,$(sort $(wildcard tests/target/*.c tests/bench/*.c tests/conformance/palloc/*.c)))
 $(O)/obj/tests/%.o: private TARGET_CFLAGS += -I. -Itests/support
 $(O)/firstpage-test.elf: $(TARGET_OBJS) $(TARGET_TEST_OBJS) $(LINK_NEEDS)
 	$(call link-image,$@,$(TARGET_OBJS) $(TARGET_TEST_OBJS))

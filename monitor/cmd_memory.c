@@ -9,49 +9,34 @@
 #include <errno.h>
 #include <string.h>
 
-static void json_walk(struct json *j, const struct pt_walk *walk, vaddr_t va)
+static struct json *begin_walk(void *ctx)
 {
-	char prot[PT_PROT_TEXT];
-	json_kv_hex(j, "address", va.v);
-	json_key(j, "steps");
-	json_array_begin(j);
-	for (unsigned int i = 0; i < walk->steps; i++) {
-		const struct pt_step *s = &walk->step[i];
-		json_object_begin(j);
-		json_kv_u64(j, "level", s->level);
-		json_kv_hex(j, "table", s->table);
-		json_kv_u64(j, "index", s->index);
-		json_kv_hex(j, "entry", s->pte.v);
-		json_object_end(j);
-	}
-	json_array_end(j);
-	json_kv_bool(j, "mapped", walk->mapped);
-	if (walk->mapped) {
-		json_kv_hex(j, "physical", walk->phys);
-		json_kv_string(j, "prot", pt_prot_text(prot, walk->prot));
-	}
+	return monitor_json_begin(ctx);
 }
 
 static int show_walk(struct monitor *m, const char *word)
 {
 	uint64_t address;
-	struct pt_walk walk;
-	const struct pt *pt = kernel_pt();
+	int r;
 	if (parse_size_all(word, &address) != 0) {
 		return monitor_fail(m, -EINVAL, "'%s' is not an address", word);
 	}
-	if (pt == NULL) {
-		return monitor_fail(m, -ENODEV, "no final page tables yet");
+	if (m->json) {
+		r = pagetable_json_walk(vaddr(address), begin_walk, m);
+	} else {
+		r = pagetable_print_walk(m->out, vaddr(address));
 	}
-	if (pt_walk(pt, vaddr(address), &walk) != 0) {
-		return monitor_fail(m, -EINVAL, "0x%llx is not canonical in %s",
-				    (unsigned long long)address, pt->mode->name);
+	if (r == -ENODEV) {
+		return monitor_fail(m, r, "no final page tables yet");
+	}
+	if (r != 0) {
+		const struct pt_mode *mode = kernel_pt()->mode;
+		return monitor_fail(
+			m, r, "0x%llx is not canonical in %s: bits 63 to %u must all be equal",
+			(unsigned long long)address, mode->name, mode->va_bits - 1U);
 	}
 	if (m->json) {
-		json_walk(monitor_json_begin(m), &walk, vaddr(address));
 		monitor_json_end(m);
-	} else {
-		pagetable_print_walk(m->out, vaddr(address));
 	}
 	return 0;
 }
@@ -81,6 +66,12 @@ const struct monitor_command monitor_commands_memory[] = {
 	{ "memblock", "", "memory, reservations and claims of the boot", 0, 0, cmd_memblock },
 	{ "pagetable", "[walk ADDRESS]", "what is mapped, how, and with which leaves", 0, 2,
 	  cmd_pagetable },
+	{ "vmallocinfo", "", "areas of the vmalloc window: vmalloc, vmap, ioremap, stacks", 0, 0,
+	  cmd_vmallocinfo },
+	{ "mm", "[drop]", "address spaces and their areas; drop: destroy those that were kept", 0,
+	  1, cmd_mm },
+	{ "user", "[NAME [ARG] [on HARTS] [keep]]",
+	  "run a program in U-mode; HARTS: 0,1 or all, in one address space", 0, 5, cmd_user },
 	{ "dtb", "dump", "the device tree blob in hex", 1, 1, cmd_dtb },
 	{ 0 },
 };

@@ -220,5 +220,6 @@ const struct monitor_command monitor_commands_palloc[] = {
 	{ "palloc", "[list]", "the page allocators of this build; * serves", 0, 1, cmd_palloc },
 	{ "alloc", "[ORDER [COUNT]] [GFP…]", "allocate blocks and keep them", 0, 12, cmd_alloc },
 	{ "free", "PFN|ADDRESS|all", "give back what `alloc` keeps", 1, 1, cmd_free },
+	{ "page_owner", "PFN|ADDRESS", "who allocated and freed a page", 1, 1, cmd_page_owner },
 	{ 0 },
 };

@@ -5,6 +5,7 @@
 #include "fpg/monitor/command.h"
 
 int cmd_harts(struct monitor *m, int argc, char **argv);
+int cmd_on(struct monitor *m, int argc, char **argv);
 int cmd_crash(struct monitor *m, int argc, char **argv);
 int cmd_dtb(struct monitor *m, int argc, char **argv);
 int cmd_ledger(struct monitor *m, int argc, char **argv);
@@ -12,9 +13,16 @@ int cmd_memblock(struct monitor *m, int argc, char **argv);
 int cmd_pagetable(struct monitor *m, int argc, char **argv);
 int cmd_alloc(struct monitor *m, int argc, char **argv);
 int cmd_free(struct monitor *m, int argc, char **argv);
+int cmd_vmallocinfo(struct monitor *m, int argc, char **argv);
+int cmd_user(struct monitor *m, int argc, char **argv);
+int cmd_mm(struct monitor *m, int argc, char **argv);
+int cmd_page_owner(struct monitor *m, int argc, char **argv);
 
 /** What monitor_set_facts() was given, or NULL. */
 const struct dt_facts *monitor_facts(void);
+
+/** Destroy the address spaces that `user … keep` kept. Return: how many */
+unsigned int monitor_drop_spaces(void);
 
 /** CRC-32 of IEEE 802.3. */
 uint32_t monitor_crc32(const void *bytes, size_t count);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From a line to commands: splitting, look-up, running, and the two ways to answer. Nothing here is
- * recursive, and a command sees its own copy of its words only.
+ * From a line to commands: splitting, look-up, running, and the two ways to answer. A command
+ * sees its own copy of its words only; the one that runs another command, `on`, hands on a part of
+ * its words, so it ends.
  */
 #include "fpg/monitor/command.h"
 
@@ -123,7 +124,7 @@ int monitor_fail(struct monitor *m, int err, const char *fmt, ...)
 	return err;
 }
 
-static int run_command(struct monitor *m, int argc, char **argv)
+int monitor_run_command(struct monitor *m, int argc, char **argv)
 {
 	const struct monitor_command *c = monitor_find(argv[0]);
 	m->command = c;
@@ -184,7 +185,7 @@ int monitor_run_line(struct monitor *m, const char *line)
 		if (m->echo && !m->json) {
 			echo_command(m, start, line);
 		}
-		int err = run_command(m, argc, argv);
+		int err = monitor_run_command(m, argc, argv);
 		if (err != 0) {
 			return err;
 		}

@@ -11,6 +11,7 @@
 #include "fpg/pagetable/fixmap.h"
 
 #include "fpg/base/range.h"
+#include "fpg/core/fail_boot.h"
 #include "fpg/core/log.h"
 #include "fpg/pagetable/pte.h"
 #include "fpg/port/port.h"
@@ -135,7 +136,7 @@ static void *window_open(phys_addr_t phys, size_t bytes, uint32_t prot)
 	const uint64_t pages = pages_of(phys, bytes);
 	uint16_t first = 0;
 	int at = -1;
-	if (pages != 0 && fixmap.count < FIXMAP_MAX_WINDOWS) {
+	if (pages != 0 && fixmap.count < FIXMAP_MAX_WINDOWS && !fail_boot_now("early_memremap")) {
 		at = window_place(pages, &first);
 	}
 	if (at < 0) {

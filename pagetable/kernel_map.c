@@ -37,7 +37,7 @@ struct pt *kernel_pt(void)
 
 /* ---- image ---- */
 
-static int map_image(struct kernel_map *map, const struct kernel_image *image)
+FPG_INIT static int map_image(struct kernel_map *map, const struct kernel_image *image)
 {
 	for (uint32_t i = 0; i < image->segment_count; i++) {
 		const struct kernel_segment *s = &image->segments[i];
@@ -61,7 +61,8 @@ static int map_image(struct kernel_map *map, const struct kernel_image *image)
  * What the linear map may allow at @pa, and up to where the same holds: an image segment without
  * execution, or all that is between segments.
  */
-static uint32_t linear_prot(const struct kernel_image *image, phys_addr_t pa, phys_addr_t *end)
+FPG_INIT static uint32_t linear_prot(const struct kernel_image *image, phys_addr_t pa,
+				     phys_addr_t *end)
 {
 	for (uint32_t i = 0; i < image->segment_count; i++) {
 		const struct kernel_segment *s = &image->segments[i];
@@ -79,8 +80,8 @@ static uint32_t linear_prot(const struct kernel_image *image, phys_addr_t pa, ph
 	return MEM_R | MEM_W;
 }
 
-static int map_linear_range(struct kernel_map *map, const struct kernel_image *image,
-			    phys_addr_t start, phys_addr_t end)
+FPG_INIT static int map_linear_range(struct kernel_map *map, const struct kernel_image *image,
+				     phys_addr_t start, phys_addr_t end)
 {
 	while (start < end) {
 		phys_addr_t stop = end;
@@ -94,7 +95,8 @@ static int map_linear_range(struct kernel_map *map, const struct kernel_image *i
 		}
 		if (prot != 0) {
 			int r = pt_map(&map->pt, vaddr(start + map->linear_offset), start,
-				       stop - start, prot, map->layout->linear_leaf);
+				       stop - start, prot,
+				       map->small_leaves ? 0 : map->layout->linear_leaf);
 			if (r != 0) {
 				return r;
 			}
@@ -116,7 +118,7 @@ phys_addr_t kernel_map_window_end(const struct kernel_map *map)
  * The part of memory [base, end) that can be mapped: whole pages, not page 0, inside the window.
  * Return: false when nothing is left
  */
-static bool linear_clip(const struct kernel_map *map, phys_addr_t *base, phys_addr_t *end)
+FPG_INIT static bool linear_clip(const struct kernel_map *map, phys_addr_t *base, phys_addr_t *end)
 {
 	const phys_addr_t first = map->linear_base > PAGE_SIZE ? map->linear_base : PAGE_SIZE;
 	const phys_addr_t last = kernel_map_window_end(map);
@@ -130,7 +132,7 @@ static bool linear_clip(const struct kernel_map *map, phys_addr_t *base, phys_ad
 	return *base < *end;
 }
 
-static int map_linear(struct kernel_map *map, const struct kernel_image *image)
+FPG_INIT static int map_linear(struct kernel_map *map, const struct kernel_image *image)
 {
 	phys_addr_t base = 0;
 	phys_addr_t end = 0;
@@ -179,7 +181,7 @@ uint64_t kernel_map_unreachable(const struct kernel_map *map,
 
 /* ---- fixmap and frame table ---- */
 
-static int take_page(struct pt *pt, phys_addr_t *page, pte_t **entries)
+FPG_INIT static int take_page(struct pt *pt, phys_addr_t *page, pte_t **entries)
 {
 	int r = pt->source->take(pt->source_ctx, page);
 	if (r == 0) {
@@ -191,20 +193,23 @@ static int take_page(struct pt *pt, phys_addr_t *page, pte_t **entries)
 
 /**
  * A record for each frame of the window, all in one read-only page of zeros: a page and a table a
- * level.
+ * level. The table under the root is there once, so it is nobody else's from the start: populating
+ * changes no root entry.
  */
-static int map_frame_table(struct kernel_map *map)
+FPG_INIT static int map_frame_table(struct kernel_map *map)
 {
 	struct pt *pt = &map->pt;
 	struct pt_zero *zero = &map->zero;
 	const unsigned int root = pt->mode->levels - 1U;
+	phys_addr_t top = 0;
 	pte_t *entries;
 	int r = take_page(pt, &zero->page, &entries);
 	if (r != 0) {
 		return r;
 	}
 	for (unsigned int level = 0; level < root; level++) {
-		r = take_page(pt, &zero->table[level], &entries);
+		phys_addr_t *table = level < root - 1 ? &zero->table[level] : &top;
+		r = take_page(pt, table, &entries);
 		if (r != 0) {
 			return r;
 		}
@@ -215,10 +220,10 @@ static int map_frame_table(struct kernel_map *map)
 		}
 	}
 	pt->zero = zero;
-	return pt_link_foreign(pt, map->layout->vmemmap, root - 1, zero->table[root - 1]);
+	return pt_link_foreign(pt, map->layout->vmemmap, root - 1, top);
 }
 
-static int map_all(struct kernel_map *map, const struct kernel_image *image)
+FPG_INIT static int map_all(struct kernel_map *map, const struct kernel_image *image)
 {
 	int r = map_image(map, image);
 	if (r == 0) {
@@ -226,7 +231,9 @@ static int map_all(struct kernel_map *map, const struct kernel_image *image)
 				    port_image_to_phys(fixmap_tables.l1));
 	}
 	if (r == 0) {
+		const uint64_t before = port_instret();
 		r = map_linear(map, image);
+		map->linear_instructions = port_instret() - before;
 	}
 	if (r == 0) {
 		r = map_frame_table(map);
@@ -236,16 +243,31 @@ static int map_all(struct kernel_map *map, const struct kernel_image *image)
 
 /* ---- the whole ---- */
 
-int kernel_map_build(struct kernel_map *map, const struct kernel_image *image)
+/** All but what goes in. */
+FPG_INIT static void clear(struct kernel_map *map)
+{
+	*map = (struct kernel_map){
+		.layout = map->layout,
+		.memory_types = map->memory_types,
+		.napot = map->napot,
+		.small_leaves = map->small_leaves,
+	};
+}
+
+FPG_INIT int kernel_map_build(struct kernel_map *map, const struct kernel_image *image)
 {
 	if (map->layout == NULL) {
 		map->layout = &vm_layout_sv39;
 	}
-	*map = (struct kernel_map){ .layout = map->layout };
+	clear(map);
 	map->linear_base = ALIGN_DOWN(memblock_start_of_DRAM(), LINEAR_BASE_ALIGN);
 	map->linear_offset = map->layout->linear.v - map->linear_base;
 	int r = pt_init(&map->pt, map->layout->mode, &kernel_early_source, map, PT_GLOBAL);
 	if (r == 0) {
+		map->pt.keep_root = true;
+		map->pt.known |= map->memory_types & (PT_NONCACHED | PT_IO);
+		/* Hiding single pages wants entries that stand alone. */
+		map->pt.napot = map->napot && !map->small_leaves;
 		r = map_all(map, image);
 	}
 	if (r != 0) {
@@ -254,13 +276,13 @@ int kernel_map_build(struct kernel_map *map, const struct kernel_image *image)
 	return r;
 }
 
-void kernel_map_abandon(struct kernel_map *map)
+FPG_INIT void kernel_map_abandon(struct kernel_map *map)
 {
 	kernel_pages_abandon(map);
-	*map = (struct kernel_map){ .layout = map->layout };
+	clear(map);
 }
 
-int kernel_map_activate(struct kernel_map *map)
+FPG_INIT int kernel_map_activate(struct kernel_map *map)
 {
 	int r = port_address_space_set(map->layout->mode->satp_mode, map->pt.root, 0);
 	if (r != 0) {
@@ -284,23 +306,6 @@ int kernel_map_activate(struct kernel_map *map)
 
 uint64_t kernel_map_tables(const struct kernel_map *map)
 {
-	/* The zero page, and a shared table for each level below the root. */
+	/* The zero page, and a table of the frame table's for each level below the root. */
 	return map->pt.count.tables + (map->zero.page != 0 ? map->pt.mode->levels : 0);
-}
-
-void kernel_pt_fence(vaddr_t va, uint64_t bytes)
-{
-	struct pt *pt = kernel_pt();
-	if (pt_fence_all(pt)) {
-		port_tlb_flush_all();
-	} else {
-		port_tlb_flush_range(va, bytes);
-	}
-	pt_reap(pt);
-}
-
-void kernel_pt_set_source(const struct pt_page_source *source, void *ctx)
-{
-	active->pt.source = source;
-	active->pt.source_ctx = ctx;
 }

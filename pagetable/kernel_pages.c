@@ -9,6 +9,7 @@
 #define LOG_MODULE "pagetable"
 #include "kernel_pages.h"
 
+#include "fpg/core/fail_boot.h"
 #include "fpg/core/log.h"
 #include "fpg/core/memblock.h"
 #include "fpg/pagetable/fixmap.h"
@@ -44,7 +45,7 @@ static void give_pages(phys_addr_t base, uint64_t pages)
 	}
 }
 
-static int chunk_open(struct kernel_map *map)
+FPG_INIT static int chunk_open(struct kernel_map *map)
 {
 	if (map->chunks == KERNEL_MAP_MAX_CHUNKS) {
 		return -ENOMEM;
@@ -69,7 +70,7 @@ static int chunk_open(struct kernel_map *map)
 	return -ENOMEM;
 }
 
-static void *early_virt(void *ctx, phys_addr_t page)
+FPG_INIT static void *early_virt(void *ctx, phys_addr_t page)
 {
 	struct kernel_map *map = ctx;
 	const phys_addr_t fixmap = port_image_to_phys(&fixmap_tables);
@@ -83,9 +84,12 @@ static void *early_virt(void *ctx, phys_addr_t page)
 	return (uint8_t *)&fixmap_tables + (page - fixmap);
 }
 
-static int early_take(void *ctx, phys_addr_t *page)
+FPG_INIT static int early_take(void *ctx, phys_addr_t *page)
 {
 	struct kernel_map *map = ctx;
+	if (fail_boot_now("a table of the kernel's map")) {
+		return -ENOMEM;
+	}
 	if (map->given != 0) {
 		*page = map->given;
 		map->given = *(phys_addr_t *)early_virt(map, map->given);
@@ -104,16 +108,17 @@ static int early_take(void *ctx, phys_addr_t *page)
 	return 0;
 }
 
-static void early_give(void *ctx, phys_addr_t page)
+FPG_INIT static void early_give(void *ctx, phys_addr_t page)
 {
 	struct kernel_map *map = ctx;
 	*(phys_addr_t *)early_virt(map, page) = map->given;
 	map->given = page;
 }
 
-const struct pt_page_source kernel_early_source = { early_take, early_give, early_virt };
+FPG_INITCONST const struct pt_page_source kernel_early_source = { early_take, early_give,
+								  early_virt };
 
-static void chunks_close(struct kernel_map *map)
+FPG_INIT static void chunks_close(struct kernel_map *map)
 {
 	for (uint32_t i = 0; i < map->chunks; i++) {
 		early_memunmap(map->chunk[i].virt, map->chunk[i].pages * PAGE_SIZE);
@@ -121,7 +126,7 @@ static void chunks_close(struct kernel_map *map)
 	map->chunks = 0;
 }
 
-void kernel_pages_finish(struct kernel_map *map)
+FPG_INIT void kernel_pages_finish(struct kernel_map *map)
 {
 	while (map->given != 0) {
 		const phys_addr_t page = map->given;
@@ -135,7 +140,7 @@ void kernel_pages_finish(struct kernel_map *map)
 	chunks_close(map);
 }
 
-void kernel_pages_abandon(struct kernel_map *map)
+FPG_INIT void kernel_pages_abandon(struct kernel_map *map)
 {
 	for (uint32_t i = 0; i < map->chunks; i++) {
 		give_pages(map->chunk[i].base, map->chunk[i].pages);
@@ -167,3 +172,42 @@ static void *linear_virt(void *ctx, phys_addr_t page)
 }
 
 const struct pt_page_source kernel_linear_source = { linear_take, linear_give, linear_virt };
+
+/* ---- after the hand-over ---- */
+
+static struct table_stock stock;
+static const struct pt_page_source stock_source = { table_stock_take, table_stock_give,
+						    linear_virt };
+
+void kernel_pt_hand_over(void)
+{
+	unsigned long flags = kernel_pt_lock();
+	struct pt *pt = kernel_pt();
+	pt->source = &stock_source;
+	pt->source_ctx = &stock;
+	kernel_pt_unlock(flags);
+}
+
+static bool handed_over(void)
+{
+	return kernel_pt()->source == &stock_source;
+}
+
+void kernel_pages_open(struct table_list *spare)
+{
+	if (handed_over()) {
+		table_stock_open(&stock, spare);
+	}
+}
+
+void kernel_pages_close(struct table_list *spare)
+{
+	if (handed_over()) {
+		table_stock_close(&stock, spare);
+	}
+}
+
+bool kernel_pages_more(struct table_list *spare, uint64_t wanted)
+{
+	return handed_over() && table_list_more(spare, wanted);
+}

@@ -74,3 +74,39 @@ const char *vm_layout_region(const struct vm_layout *layout, vaddr_t va)
 	}
 	return "";
 }
+
+/* ---- which one ---- */
+
+static const struct vm_layout *const layouts[] = { &vm_layout_sv39, &vm_layout_sv48,
+						   &vm_layout_sv57 };
+
+FPG_INIT struct vm_choice vm_layout_choose(unsigned int satp_mode, uint64_t span,
+					   bool (*has)(const struct vm_layout *layout))
+{
+	struct vm_choice choice = { 0 };
+	const struct vm_layout *largest = NULL;
+	for (size_t i = 0; satp_mode != 0 && i < ARRAY_SIZE(layouts); i++) {
+		if (layouts[i]->mode->satp_mode != satp_mode) {
+			continue;
+		}
+		if (has(layouts[i])) {
+			choice.layout = layouts[i];
+		} else {
+			choice.refused = layouts[i];
+		}
+	}
+	for (size_t i = 0; choice.layout == NULL && i < ARRAY_SIZE(layouts); i++) {
+		if (!has(layouts[i])) {
+			continue;
+		}
+		largest = layouts[i];
+		if (layouts[i]->linear_bytes >= span) {
+			choice.layout = layouts[i];
+		}
+	}
+	if (choice.layout == NULL) {
+		choice.layout = largest;
+	}
+	choice.covers = choice.layout != NULL && choice.layout->linear_bytes >= span;
+	return choice;
+}

@@ -75,6 +75,7 @@ int pt_reserve(struct pt *pt, uint64_t pages)
 		phys_addr_t page;
 		int r = pt->source->take(pt->source_ctx, &page);
 		if (r != 0) {
+			pt->wanted = pages;
 			for (; pt->reserved > 0; pt->reserved--) {
 				pt->source->give(pt->source_ctx, page_pop(pt, &pt->reserve));
 			}
@@ -122,18 +123,75 @@ void pt_reap(struct pt *pt)
 		pt->source->give(pt->source_ctx, pt->merged[--pt->merged_count]);
 	}
 	pt->pointers_changed = false;
+	pt->fence_lo = pt->fence_hi = vaddr(0);
 }
 
-int pt_init(struct pt *pt, const struct pt_mode *mode, const struct pt_page_source *source,
-	    void *ctx, uint32_t always)
+pte_t *pt_page_table(const struct pt *pt, uint64_t off, unsigned int *level)
+{
+	pte_t *table = pt_table(pt, pt->root);
+	for (unsigned int l = pt_root_level(pt); l > 0; l--) {
+		const pte_t pte = { __atomic_load_n(&table[pt_index(off, l)].v, __ATOMIC_ACQUIRE) };
+		if (pte_none(pte) || pte_is_leaf(l, pte) || pte_is_foreign(l, pte)) {
+			*level = l;
+			return NULL;
+		}
+		table = pt_child(pt, l, pte);
+	}
+	*level = 0;
+	return table;
+}
+
+void pt_widen_fence(struct pt *pt, uint64_t off, uint64_t end)
+{
+	const vaddr_t lo = pt_vaddr(pt, off);
+	const vaddr_t hi = vaddr(lo.v + (end - off));
+	if (pt->fence_lo.v == pt->fence_hi.v) {
+		pt->fence_lo = lo;
+		pt->fence_hi = hi;
+	} else if (((lo.v ^ pt->fence_lo.v) >> 63) != 0) {
+		/* Something in each half: no range is worth having. */
+		pt->pointers_changed = true;
+	} else {
+		if (lo.v < pt->fence_lo.v) {
+			pt->fence_lo = lo;
+		}
+		if (hi.v - 1 > pt->fence_hi.v - 1) {
+			pt->fence_hi = hi;
+		}
+	}
+}
+
+void pt_napot_split(struct pt *pt, pte_t *entry, uint64_t off)
+{
+	const unsigned int index = pt_index(off, 0);
+	pte_t *group = entry - index % PT_NAPOT_ENTRIES;
+	pte_t pte = pt_plain(*group, 0);
+	for (unsigned int i = 0; i < PT_NAPOT_ENTRIES; i++) {
+		pt_publish(&group[i], pte);
+		pte = pte_next(0, pte);
+	}
+	pt->count.napot--;
+	pt->count.leaves[0] += PT_NAPOT_ENTRIES;
+	const uint64_t base = ALIGN_DOWN(off, PT_NAPOT_BYTES);
+	pt_widen_fence(pt, base, base + PT_NAPOT_BYTES);
+}
+
+void pt_clear(struct pt *pt, const struct pt_mode *mode, const struct pt_page_source *source,
+	      void *ctx)
 {
 	*pt = (struct pt){
 		.mode = mode,
 		.source = source,
 		.source_ctx = ctx,
-		.always = always,
 		.known = PT_PROT_ALL & ~(uint32_t)(PT_NONCACHED | PT_IO),
 	};
+}
+
+int pt_init(struct pt *pt, const struct pt_mode *mode, const struct pt_page_source *source,
+	    void *ctx, uint32_t always)
+{
+	pt_clear(pt, mode, source, ctx);
+	pt->always = always;
 	int r = pt_reserve(pt, 1);
 	if (r != 0) {
 		return r;
@@ -145,10 +203,12 @@ int pt_init(struct pt *pt, const struct pt_mode *mode, const struct pt_page_sour
 static void destroy_table(struct pt *pt, unsigned int level, phys_addr_t table)
 {
 	const pte_t *entries = pt_table(pt, table);
-	for (unsigned int i = 0; level > 0 && i < PT_ENTRIES; i++) {
+	/* The upper half of a root may be somebody else's. */
+	const bool shared = pt->kernel != NULL && level == pt_root_level(pt);
+	const unsigned int own = shared ? PT_ENTRIES / 2 : PT_ENTRIES;
+	for (unsigned int i = 0; level > 0 && i < own; i++) {
 		const pte_t pte = entries[i];
-		if (pte_present(level, pte) && !pte_is_leaf(level, pte) &&
-		    !pte_is_foreign(level, pte)) {
+		if (!pte_none(pte) && !pte_is_leaf(level, pte) && !pte_is_foreign(level, pte)) {
 			destroy_table(pt, level - 1, pte_phys(level, pte));
 		}
 	}

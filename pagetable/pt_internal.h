@@ -11,6 +11,8 @@
 #include "fpg/base/range.h"
 #include "fpg/pagetable/pt.h"
 
+#include <stddef.h>
+
 static inline unsigned int pt_root_level(const struct pt *pt)
 {
 	return pt->mode->levels - 1U;
@@ -65,6 +67,65 @@ static inline void pt_publish(pte_t *entry, pte_t pte)
 	__atomic_store_n(&entry->v, pte.v, __ATOMIC_RELEASE);
 }
 
+/** Whoever copies root entries of @pt can see that one has changed. After the change. */
+static inline void pt_root_changed(struct pt *pt)
+{
+	__atomic_store_n(&pt->root_version, pt->root_version + 1, __ATOMIC_RELEASE);
+}
+
+/** pt_publish() for an entry that may lie in the root. */
+static inline void pt_publish_at(struct pt *pt, unsigned int level, pte_t *entry, pte_t pte)
+{
+	pt_publish(entry, pte);
+	if (level == pt_root_level(pt)) {
+		pt_root_changed(pt);
+	}
+}
+
+/** The entry of @level at @off is one of those that pt_init_shared() copied. */
+static inline bool pt_is_shared(const struct pt *pt, uint64_t off)
+{
+	return pt->kernel != NULL && off >> (pt->mode->va_bits - 1) != 0;
+}
+
+/** Tables that an entry of @level points to are kept when they are empty, and not merged. */
+static inline bool pt_is_kept(const struct pt *pt, unsigned int level)
+{
+	return pt->keep_root && level == pt_root_level(pt);
+}
+
+/** @pte, entry @index of a table of level 0, as the plain leaf that maps the same page. */
+static inline pte_t pt_plain(pte_t pte, unsigned int index)
+{
+	if (!pte_is_napot(0, pte)) {
+		return pte;
+	}
+	return pte_leaf(0, pte_phys(0, pte) + index % PT_NAPOT_ENTRIES * PAGE_SIZE,
+			pte_prot(0, pte));
+}
+
+/**
+ * The table of 4 KiB leaves for @off, if there is one of our own; else NULL, and *@level says at which level there is
+ * none.
+ */
+pte_t *pt_page_table(const struct pt *pt, uint64_t off, unsigned int *level);
+
+/** [off, end) lies under one entry of level 1. */
+static inline bool pt_one_page_table(uint64_t off, uint64_t end)
+{
+	return ((off ^ (end - 1)) >> pt_level_shift(1)) == 0;
+}
+
+/** The caller has to fence [off, end) as well. */
+void pt_widen_fence(struct pt *pt, uint64_t off, uint64_t end);
+
+/**
+ * Rewrite the 64 KiB leaf around @off, of which @entry is a part, as 16 plain leaves of the same
+ * translation; whatever mix of both hardware sees meanwhile says the same. The fence range takes it
+ * in.
+ */
+void pt_napot_split(struct pt *pt, pte_t *entry, uint64_t off);
+
 /** What leaves get when @prot is asked for. */
 static inline uint32_t pt_leaf_prot(const struct pt *pt, uint32_t prot)
 {
@@ -76,7 +137,11 @@ bool pt_prot_ok(const struct pt *pt, uint32_t prot);
 /** Page aligned and pt_range_ok(). */
 bool pt_pages_ok(const struct pt *pt, vaddr_t va, uint64_t bytes);
 
-/** Take @pages for the call under way. Return: 0 | -ENOMEM, with none taken */
+/** Fields of an empty @pt without a root. */
+void pt_clear(struct pt *pt, const struct pt_mode *mode, const struct pt_page_source *source,
+	      void *ctx);
+
+/** Take @pages for the call under way. Return: 0 | -ENOMEM, with none taken and pt->wanted set */
 FPG_MUST_CHECK int pt_reserve(struct pt *pt, uint64_t pages);
 
 /** The commit must have used exactly what the plan counted. */

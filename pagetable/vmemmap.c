@@ -6,11 +6,15 @@
  * Populating replaces, on the way to the records asked for, each shared table by a copy and each
  * shared page by a cleared page. All pages are taken first; then nothing can fail. Every
  * replacement reads the same as what it replaces until somebody writes a record, so readers need no
- * lock.
+ * lock. One hart at a time populates (core/frame_table.c); the lock of the kernel's tables is held
+ * for the commit, because other harts count tables and show them. Replaced translations are valid
+ * ones, so every hart is fenced before anybody is told that the records can be written. The root
+ * never changes: the table under it was the frame table's own from the start.
  */
 #include "kernel_pages.h"
 #include "pt_internal.h"
 
+#include "fpg/pagetable/tlb.h"
 #include "fpg/port/port.h"
 
 #include <errno.h>
@@ -132,13 +136,15 @@ static int vmemmap_populate(struct pfn_range frames, phys_addr_t (*take)(void *c
 		*(phys_addr_t *)port_phys_to_virt(page) = p.list;
 		p.list = page;
 	}
+	unsigned long flags = kernel_pt_lock();
 	populate_commit(&p, root, table, off, end);
-	FPG_CHECK(p.list == 0);
 	if (p.pointers_changed) {
-		port_tlb_flush_all();
+		flush_tlb_all();
 	} else {
-		port_tlb_flush_range(pt_vaddr(p.pt, off), end - off);
+		flush_tlb_kernel_range(pt_vaddr(p.pt, off), end - off);
 	}
+	kernel_pt_unlock(flags);
+	FPG_CHECK(p.list == 0);
 	return 0;
 }
 

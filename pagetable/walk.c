@@ -22,13 +22,15 @@ int pt_walk(const struct pt *pt, vaddr_t va, struct pt_walk *out)
 		*step = (struct pt_step){
 			.level = level, .table = table, .index = index, .pte = pte
 		};
-		if (!pte_present(level, pte)) {
+		if (pte_none(pte)) {
 			return 0;
 		}
 		if (pte_is_leaf(level, pte)) {
-			out->mapped = true;
+			out->mapped = pte_present(level, pte);
+			out->hidden = !out->mapped;
+			out->napot = pte_is_napot(level, pte);
 			out->level = level;
-			out->phys = pte_phys(level, pte) + (off & (pt_level_bytes(level) - 1));
+			out->phys = pte_phys(level, pte) + (off & (pte_leaf_bytes(level, pte) - 1));
 			out->prot = pte_prot(level, pte);
 			return 0;
 		}
@@ -38,7 +40,8 @@ int pt_walk(const struct pt *pt, vaddr_t va, struct pt_walk *out)
 			 */
 			return 0;
 		}
-		step->foreign = pte_is_foreign(level, pte);
+		step->foreign = pte_is_foreign(level, pte) ||
+				(out->steps == 1 && pt_is_shared(pt, off));
 		table = pte_phys(level, pte);
 	}
 }
@@ -57,52 +60,73 @@ static int run_flush(struct run_walk *w)
 	return r;
 }
 
-/** Lengthen the current run by @bytes at @off, or begin another. */
-static int run_add(struct run_walk *w, uint64_t off, phys_addr_t pa, uint64_t bytes, uint32_t prot,
-		   bool zero)
+/** Make @next, of which va and bytes are set, a part of the current run, or begin another. */
+static int run_add(struct run_walk *w, const struct pt_run *next)
 {
-	const vaddr_t va = pt_vaddr(w->pt, off);
 	struct pt_run *run = &w->run;
-	const bool goes_on = run->bytes != 0 && run->va.v + run->bytes == va.v &&
-			     run->prot == prot && run->zero == zero &&
-			     (zero || run->pa + run->bytes == pa);
+	const bool goes_on = run->bytes != 0 && run->va.v + run->bytes == next->va.v &&
+			     run->prot == next->prot && run->zero == next->zero &&
+			     run->hidden == next->hidden &&
+			     (run->zero || run->pa + run->bytes == next->pa);
 	if (!goes_on) {
 		int r = run_flush(w);
 		if (r != 0) {
 			return r;
 		}
-		*run = (struct pt_run){ .va = va, .pa = pa, .prot = prot, .zero = zero };
+		*run = *next;
+		return 0;
 	}
-	run->bytes += bytes;
+	run->bytes += next->bytes;
 	return 0;
+}
+
+static int run_leaf(struct run_walk *w, unsigned int level, pte_t pte, uint64_t off)
+{
+	const struct pt_zero *zero = w->pt->zero;
+	struct pt_run leaf = {
+		.va = pt_vaddr(w->pt, off),
+		.pa = pte_phys(level, pte),
+		.bytes = pte_leaf_bytes(level, pte),
+		.prot = pte_prot(level, pte),
+		.hidden = !pte_present(level, pte),
+	};
+	/* Whoever may write the page sees it as a page of memory (early windows, the linear map). */
+	leaf.zero = zero != NULL && level == 0 && leaf.pa == zero->page && (leaf.prot & MEM_W) == 0;
+	int r = run_add(w, &leaf);
+	if (pte_is_napot(level, pte)) {
+		w->run.napot++;
+	} else {
+		w->run.leaves[level] += !leaf.zero;
+	}
+	return r;
 }
 
 static int run_table(struct run_walk *w, unsigned int level, phys_addr_t table, uint64_t off)
 {
 	const struct pt_zero *zero = w->pt->zero;
 	const pte_t *entries = pt_table(w->pt, table);
-	const uint64_t bytes = pt_level_bytes(level);
-	for (unsigned int i = 0; i < PT_ENTRIES; i++, off += bytes) {
+	for (unsigned int i = 0; i < PT_ENTRIES; i++) {
 		const pte_t pte = entries[i];
+		const uint64_t at = off + i * pt_level_bytes(level);
 		int r = 0;
-		if (!pte_present(level, pte)) {
+		if (pte_none(pte) || pt_is_shared(w->pt, at)) {
 			continue;
 		}
 		const phys_addr_t pa = pte_phys(level, pte);
 		if (pte_is_leaf(level, pte)) {
-			/*
-			 * Whoever may write the page sees it as a page of memory (early windows,
-			 * the linear map).
-			 */
-			const uint32_t prot = pte_prot(level, pte);
-			const bool is_zero = zero != NULL && level == 0 && pa == zero->page &&
-					     (prot & MEM_W) == 0;
-			r = run_add(w, off, pa, bytes, prot, is_zero);
-			w->run.leaves[level] += !is_zero;
+			r = run_leaf(w, level, pte, at);
+			i += pte_is_napot(level, pte) ? PT_NAPOT_ENTRIES - 1 : 0;
 		} else if (zero != NULL && level > 0 && pa == zero->table[level - 1]) {
-			r = run_add(w, off, zero->page, bytes, pt_leaf_prot(w->pt, MEM_R), true);
+			const struct pt_run zeros = {
+				.va = pt_vaddr(w->pt, at),
+				.pa = zero->page,
+				.bytes = pt_level_bytes(level),
+				.prot = pt_leaf_prot(w->pt, MEM_R),
+				.zero = true,
+			};
+			r = run_add(w, &zeros);
 		} else if (level > 0) {
-			r = run_table(w, level - 1, pa, off);
+			r = run_table(w, level - 1, pa, at);
 		}
 		if (r != 0) {
 			return r;
@@ -122,8 +146,8 @@ static int total_add(void *ctx, const struct pt_run *run)
 {
 	struct pt_totals *t = ctx;
 	t->runs++;
-	if (run->zero) {
-		t->zero_bytes += run->bytes;
+	if (run->zero || run->hidden) {
+		*(run->zero ? &t->zero_bytes : &t->hidden_bytes) += run->bytes;
 		return 0;
 	}
 	t->mapped_bytes += run->bytes;
@@ -133,6 +157,7 @@ static int total_add(void *ctx, const struct pt_run *run)
 	for (unsigned int level = 0; level < PT_MAX_LEVELS; level++) {
 		t->leaves[level] += run->leaves[level];
 	}
+	t->napot += run->napot;
 	return 0;
 }
 

@@ -13,7 +13,7 @@
 #include "fpg/core/panic.h"
 #include "fpg/pagetable/fixmap.h"
 
-const void *boot_map_blob(phys_addr_t a1, size_t *bytes)
+FPG_INIT const void *boot_map_blob(phys_addr_t a1, size_t *bytes)
 {
 	struct dt_error err;
 	if (dt_check_address(a1, &err) != 0) {

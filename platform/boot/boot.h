@@ -43,6 +43,19 @@ struct bootargs;
 struct dt_facts;
 struct kernel_map;
 
+/**
+ * Choose the paging mode, build the final tables and switch to them; ends the run with the reason when there is no way.
+ * What the mode does not reach leaves memblock, with a warning. Boot memory.
+ */
+void boot_switch_tables(struct boot_memory *bm, struct kernel_map *map,
+			const struct kernel_image *image);
+
+/** debug_pagealloc and page_owner, as far as they are asked for: before the page allocators start. Boot memory. */
+void boot_debug_allocator(const struct boot_memory *bm, const struct kernel_map *map);
+
+/** After the page allocators: vmalloc, address spaces, the other harts. Boot memory. */
+void boot_start_objects(const struct boot_memory *bm, const struct kernel_map *map);
+
 /** Log a line for each boot argument that is well-formed, and that this build does not act on. */
 void boot_notice_unused(const struct bootargs *args);
 

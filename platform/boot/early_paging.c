@@ -24,24 +24,22 @@
 #define PTE_A 0x40ULL
 #define PTE_D 0x80ULL
 
-#define EARLY_TEXT __attribute__((section(".init.text")))
-
-uint64_t early_root_table[TABLE_ENTRIES] FPG_ALIGNED(4096);
-static uint64_t early_image_table[TABLE_ENTRIES] FPG_ALIGNED(4096);
+FPG_INITBSS uint64_t early_root_table[TABLE_ENTRIES] FPG_ALIGNED(4096);
+FPG_INITBSS static uint64_t early_image_table[TABLE_ENTRIES] FPG_ALIGNED(4096);
 
 extern char __image_start[], __image_end[];
 
-EARLY_TEXT static inline uint64_t pte_of(phys_addr_t pa, uint64_t bits)
+FPG_INIT static inline uint64_t pte_of(phys_addr_t pa, uint64_t bits)
 {
 	return (pa >> PAGE_SHIFT) << 10 | bits;
 }
 
-EARLY_TEXT static inline phys_addr_t here(const void *p)
+FPG_INIT static inline phys_addr_t here(const void *p)
 {
 	return (phys_addr_t)(uintptr_t)p;
 }
 
-EARLY_TEXT uint64_t early_paging_init(phys_addr_t load, uint64_t link)
+FPG_INIT uint64_t early_paging_init(phys_addr_t load, uint64_t link)
 {
 	uint64_t bytes = here(__image_end) - here(__image_start);
 	uint64_t leaf = PTE_V | PTE_R | PTE_W | PTE_X | PTE_G | PTE_A | PTE_D;

@@ -33,15 +33,24 @@ _start:
 	.error	"the Image header is not 64 bytes long"
 	.endif
 
-/* Harts that lost the lottery stay here, at the load address, with translation off. In .text: init memory is freed. */
-	.section .text.park, "ax", @progbits
+/*
+ * In .text up to here and to where a hart that lost the lottery stays, at the load address, with translation off: where
+ * firmware starts all harts, one may come when init memory is long free.
+ */
+	.section .text.entry, "ax", @progbits
 	.balign	4
+/*
+ * The loser stops (SBI v2.0, 9.2), so that harts_start() can start it where it belongs; without HSM it waits for ever.
+ * OpenSBI 1.1 sends a hart here, too, that was started properly: it lets it go before it has stored where to.
+ */
 park:
 	csrw	sie, zero
+	li	a7, SBI_EXT_HSM
+	li	a6, SBI_HSM_STOP
+	ecall
 1:	wfi
 	j	1b
 
-	.section .init.text.entry, "ax", @progbits
 	.global entry
 	.type	entry, @function
 entry:
@@ -51,10 +60,28 @@ entry:
 	li	t0, SSTATUS_SIE | SSTATUS_FS | SSTATUS_VS | SSTATUS_SUM | SSTATUS_MXR
 	csrc	sstatus, t0
 	csrw	satp, zero
-	mv	s0, a0
-	mv	s1, a1
 	lla	s2, _start
 
+	/* Loaded askew: nothing here can be relied on, the lottery's word neither; boot_entry says so. */
+	li	t0, 0x1fffff
+	and	t0, t0, s2
+	bnez	t0, 1f
+
+	/* Firmware starts one hart (HSM). Where it starts all of them, the first one here goes on. */
+	lla	t0, boot_lottery
+	li	t1, 1
+	amoadd.w.aqrl t1, t1, (t0)
+	bnez	t1, park
+1:	tail	boot_entry
+	.option pop
+
+	.section .init.text.entry, "ax", @progbits
+	.type	boot_entry, @function
+boot_entry:
+	.option push
+	.option norelax
+	mv	s0, a0
+	mv	s1, a1
 	lla	t0, early_trap
 	csrw	stvec, t0
 
@@ -63,14 +90,8 @@ entry:
 	and	t0, t0, s2
 	bnez	t0, misaligned
 
-	/* Firmware starts one hart (HSM). Where it starts all of them, the first one here goes on. */
-	lla	t0, boot_lottery
-	li	t1, 1
-	amoadd.w.aqrl t1, t1, (t0)
-	bnez	t1, lost
-
-	/* .bss and the stacks: whole pages, 64 bytes a round. */
-	lla	t0, __bss_start
+	/* .init.bss, .bss and the stacks: whole pages, 64 bytes a round. */
+	lla	t0, __zero_start
 	lla	t1, __image_end
 1:	sd	zero, 0(t0)
 	sd	zero, 8(t0)
@@ -81,6 +102,17 @@ entry:
 	sd	zero, 48(t0)
 	sd	zero, 56(t0)
 	addi	t0, t0, 64
+	bltu	t0, t1, 1b
+
+	/* Paint the stack, so that its high water can be told. */
+	lla	t0, __boot_stack
+	lla	t1, __boot_stack_top
+	li	t2, STACK_PAINT
+1:	sd	t2, 0(t0)
+	sd	t2, 8(t0)
+	sd	t2, 16(t0)
+	sd	t2, 24(t0)
+	addi	t0, t0, 32
 	bltu	t0, t1, 1b
 
 	/* A stack and gp for the early C, both at physical addresses. */
@@ -122,10 +154,6 @@ high_side:
 	call	boot_main
 1:	wfi
 	j	1b
-
-lost:
-	lla	t0, park
-	jr	t0
 
 misaligned:
 	lla	a0, text_loaded_at

@@ -16,7 +16,7 @@ static_assert(SEGMENT_OWNER_TEXT == OWNER_IMAGE_TEXT &&
 
 extern char __image_start[], __file_bytes[];
 
-void kernel_image_describe(struct kernel_image *image, phys_addr_t load)
+FPG_INIT void kernel_image_describe(struct kernel_image *image, phys_addr_t load)
 {
 	int err = kernel_image_parse(image, __image_start, (size_t)(uintptr_t)__file_bytes, load);
 	FPG_CHECK(err == 0);

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The order of things, from the first C on the high side to the prompt. Each step is somebody else's; here they are
- * only called, and what fails ends the run with the step's name. A ledger snapshot closes each stage.
+ * only called, and what fails ends the run with the step's name. A ledger snapshot closes each stage. What must outlive
+ * the boot is boot_main() itself, and the facts that it hands to the monitor.
  */
 #define LOG_MODULE "boot"
 #include "boot.h"
 
 #include "fpg/base/errno.h"
 #include "fpg/base/parse.h"
-#include "fpg/base/range.h"
 #include "fpg/core/boot_memory.h"
+#include "fpg/core/fail_boot.h"
+#include "fpg/core/hart.h"
 #include "fpg/core/ledger.h"
 #include "fpg/core/log.h"
 #include "fpg/core/memblock.h"
@@ -40,13 +42,13 @@ static void snapshot(const char *name)
 	}
 }
 
-static void unmap_window(void *va, size_t bytes)
+FPG_INIT static void unmap_window(void *va, size_t bytes)
 {
 	early_memunmap(va, bytes);
 }
 
 /** Facts first: with them the log has a clock, the run an end, and bootargs are known. */
-static void read_device_tree(phys_addr_t a1)
+FPG_INIT static void read_device_tree(phys_addr_t a1)
 {
 	struct boot_inputs in = {
 		.blob_phys = a1,
@@ -60,6 +62,7 @@ static void read_device_tree(phys_addr_t a1)
 	if (err != 0) {
 		panic("the device tree cannot be used (%s)", errno_name(err));
 	}
+	fail_boot_set(memory.args.fail_boot);
 	log_set_timebase(memory.facts.timebase_hz);
 	if (memory.args.loglevel_given) {
 		log_set_console_level(memory.args.loglevel);
@@ -73,7 +76,7 @@ static void read_device_tree(phys_addr_t a1)
 	boot_debug_facts(&memory.facts);
 }
 
-static void log_ram(void)
+FPG_INIT static void log_ram(void)
 {
 	char ram[24];
 	char used[24];
@@ -87,7 +90,7 @@ static void log_ram(void)
 	boot_debug_memory(&memory);
 }
 
-static void fill_memblock(void)
+FPG_INIT static void fill_memblock(void)
 {
 	memblock_debug = memory.args.memblock_debug;
 	int err = boot_memory_init(&memory, &memory.in);
@@ -109,70 +112,17 @@ static void fill_memblock(void)
 	}
 }
 
-/** What the window cannot show leaves memblock first, so that nothing is allocated there. */
-static void limit_to_window(void)
-{
-	const struct vm_layout *layout = &vm_layout_sv39;
-	phys_addr_t base = ALIGN_DOWN(memblock_start_of_DRAM(), LINEAR_BASE_ALIGN);
-	if (memblock_end_of_DRAM() - base <= layout->linear_bytes) {
-		return;
-	}
-	char size[24];
-	phys_addr_t before = memblock_phys_mem_size();
-	int err = boot_memory_limit_window(&memory, base, layout->linear_bytes);
-	if (err != 0) {
-		panic("memory beyond the linear window cannot be set aside (%s)", errno_name(err));
-	}
-	pr_warn("%s of RAM from %#" PRIx64
-		" on lie beyond the linear window of %s and are not used",
-		format_size(size, sizeof(size), before - memblock_phys_mem_size()),
-		base + layout->linear_bytes, layout->mode->name);
-}
-
-/** The first page of the address space is never mapped, so RAM there is of no use to anybody. */
-static void keep_page_zero(void)
-{
-	if (!memblock_is_map_memory(0)) {
-		return;
-	}
-	int err = memblock_reserve_owned(0, PAGE_SIZE, MEMBLOCK_NONE,
-					 mem_owner(OWNER_PAGE_ZERO, RULE_PAGE_ZERO, -1));
-	if (err != 0) {
-		panic("physical page 0 cannot be kept back (%s)", errno_name(err));
-	}
-}
-
-static void log_map(void)
-{
-	char size[24];
-	pr_info("%s on: linear map of %s at %#" PRIx64 ", %" PRIu64 " pages of tables",
-		map.pt.mode->name, format_size(size, sizeof(size), map.linear_mapped_bytes),
-		map.linear_base + map.linear_offset, kernel_map_tables(&map));
-}
-
-static void switch_tables(void)
+FPG_INIT static void switch_tables(void)
 {
 	boot_stage_set(STAGE_PAGING);
-	limit_to_window();
-	keep_page_zero();
-	int err = kernel_map_build(&map, &image);
-	if (err != 0) {
-		panic("the kernel's page tables cannot be built (%s)", errno_name(err));
-	}
-	boot_debug_map(&map);
-	err = kernel_map_activate(&map);
-	if (err != 0) {
-		panic("the hart refuses %s (%s)", map.pt.mode->name, errno_name(err));
-	}
-	boot_memory_relocate(&memory);
+	boot_switch_tables(&memory, &map, &image);
 	if (ledger_reserve_memory() != 0) {
 		pr_warn("no memory for ledger snapshots: later ones may be missing");
 	}
-	log_map();
 	snapshot("paging");
 }
 
-static void start_page_allocator(void)
+FPG_INIT static void start_page_allocator(void)
 {
 	boot_stage_set(STAGE_ZONES);
 	const struct dt_facts *facts = &memory.facts;
@@ -200,8 +150,10 @@ static void start_page_allocator(void)
 	snapshot("page allocators");
 }
 
-void boot_main(uint64_t hart, phys_addr_t dtb, phys_addr_t load)
+/** Everything up to the page allocators and what is made of them. Boot memory: gone when the monitor runs. */
+FPG_INIT FPG_NOINLINE static void boot_up(uint64_t hart, phys_addr_t dtb, phys_addr_t load)
 {
+	hart_init();
 	panic_init();
 	ledger_collect_warnings();
 	pr_info("Firstpage on hart %" PRIu64 ", loaded at %#" PRIx64 ", console: %s", hart, load,
@@ -214,9 +166,20 @@ void boot_main(uint64_t hart, phys_addr_t dtb, phys_addr_t load)
 		memtest_set_passes(memory.args.memtest_patterns);
 		early_memtest(memblock_start_of_DRAM(), memblock_end_of_DRAM());
 	}
+	boot_debug_allocator(&memory, &map);
 	start_page_allocator();
+	boot_stage_set(STAGE_OBJECTS);
+	boot_start_objects(&memory, &map);
 	(void)early_remap_check_leaks();
 	boot_debug_windows();
+}
+
+void boot_main(uint64_t hart, phys_addr_t dtb, phys_addr_t load)
+{
+	boot_up(hart, dtb, load);
+	(void)free_initmem(&image);
+	(void)fail_boot_end();
+	snapshot("boot");
 	boot_stage_set(STAGE_MONITOR);
 	monitor_set_facts(&memory.facts);
 	monitor_main(memory.args.run);

@@ -18,7 +18,7 @@
 /** Ranges, and cpus, that are shown one by one. */
 #define SHOWN 16
 
-static void unused(bool given, const char *name, const char *why)
+FPG_INIT static void unused(bool given, const char *name, const char *why)
 {
 	if (given) {
 		log_emit(LOG_INFO, "bootargs", "%s is understood, but this build %s: ignored", name,
@@ -26,21 +26,20 @@ static void unused(bool given, const char *name, const char *why)
 	}
 }
 
-void boot_notice_unused(const struct bootargs *args)
+FPG_INIT void boot_notice_unused(const struct bootargs *args)
 {
 	unused(args->cma.given && args->cma.bytes != 0, "cma=", "has no CMA");
 	unused(args->kernelcore.given, "kernelcore=", "makes no zone Movable");
 	unused(args->movablecore.given, "movablecore=", "makes no zone Movable");
-	unused(args->satp == SATP_SV48, "satp=sv48", "always uses Sv39");
-	unused(args->satp == SATP_SV57, "satp=sv57", "always uses Sv39");
-	unused(args->debug_pagealloc, "debug_pagealloc", "keeps free pages mapped");
 	unused(args->memtest_patterns != 0 && !FPG_ENABLED(CONFIG_MEMTEST),
 	       "memtest=", "has no memory test (CONFIG_MEMTEST)");
+	unused(args->fail_boot != 0 && !FPG_ENABLED(CONFIG_FAIL_BOOT),
+	       "fail_boot=", "lets no allocation fail (CONFIG_FAIL_BOOT)");
 	unused(args->memblock_debug && !FPG_ENABLED(CONFIG_MEMBLOCK_DEBUG), "memblock=debug",
 	       "does not trace memblock (CONFIG_MEMBLOCK_DEBUG)");
 }
 
-static void debug_ranges(const char *what, const struct dt_list *list)
+FPG_INIT static void debug_ranges(const char *what, const struct dt_list *list)
 {
 	char size[24];
 	pr_debug("%s: %" PRIu32 " range%s", what, list->found, list->found == 1 ? "" : "s");
@@ -56,12 +55,12 @@ static void debug_ranges(const char *what, const struct dt_list *list)
 	}
 }
 
-static const char *or_none(const char *text)
+FPG_INIT static const char *or_none(const char *text)
 {
 	return text != NULL ? text : "none";
 }
 
-void boot_debug_facts(const struct dt_facts *facts)
+FPG_INIT void boot_debug_facts(const struct dt_facts *facts)
 {
 	char size[24];
 	debug_ranges("memory in the device tree", &facts->memory);
@@ -80,7 +79,7 @@ void boot_debug_facts(const struct dt_facts *facts)
 	pr_debug("chosen: bootargs %s", or_none(chosen->bootargs));
 }
 
-void boot_debug_memory(const struct boot_memory *bm)
+FPG_INIT void boot_debug_memory(const struct boot_memory *bm)
 {
 	if (bm->memory_scratch.size != 0 || bm->reserved_scratch.size != 0) {
 		pr_debug("range lists in RAM: memory %#" PRIx64 "+%#" PRIx64 ", reserved %#" PRIx64
@@ -92,7 +91,7 @@ void boot_debug_memory(const struct boot_memory *bm)
 		 memblock.memory.max, memblock.reserved.max, memblock_used(&memblock.claims));
 }
 
-void boot_debug_map(const struct kernel_map *map)
+FPG_INIT void boot_debug_map(const struct kernel_map *map)
 {
 	for (uint32_t i = 0; i < map->chunks; i++) {
 		const struct kernel_map_chunk *c = &map->chunk[i];
@@ -100,11 +99,13 @@ void boot_debug_map(const struct kernel_map *map)
 			 " pages used",
 			 i, c->base, c->used, c->pages);
 	}
+	pr_debug("linear map: %" PRIu64 " instructions (they repeat under -icount only)",
+		 map->linear_instructions);
 	pr_debug("root table at %#" PRIx64 ", linear map: virtual - physical = %#" PRIx64,
 		 map->pt.root, map->linear_offset);
 }
 
-void boot_debug_windows(void)
+FPG_INIT void boot_debug_windows(void)
 {
 	uint32_t windows;
 	uint32_t pages;

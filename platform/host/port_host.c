@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* port.h on a PC: simulated RAM at chosen physical addresses, the console on stdout, no interrupts, no translation. */
+/* port.h on a PC: simulated RAM at chosen physical addresses, the console on stdout, the clock, the end. */
 #define _GNU_SOURCE
 #include "host.h"
 
 #include "fpg/base/range.h"
 #include "fpg/port/port.h"
-#include "fpg/port/trap.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,7 +17,6 @@
 uint64_t port_linear_offset;
 bool port_linear_ready = true;
 
-static uint64_t host_hart;
 static void *ram_window;
 static size_t ram_window_bytes;
 static void (*exit_hook)(int code);
@@ -89,23 +87,9 @@ uint64_t port_instret(void)
 	return 0;
 }
 
-uint64_t port_hart_id(void)
+void port_set_mmio_map(void *(*map)(phys_addr_t phys, size_t bytes))
 {
-	return host_hart;
-}
-
-unsigned long port_irq_save(void)
-{
-	return 0;
-}
-
-void port_irq_restore(unsigned long flags)
-{
-	(void)flags;
-}
-
-void port_relax(void)
-{
+	(void)map;
 }
 
 void port_set_poweroff(const struct port_poweroff *how)
@@ -135,26 +119,4 @@ void port_clear_page(void *page)
 void port_copy_page(void *dst, const void *src)
 {
 	memcpy(dst, src, PAGE_SIZE);
-}
-
-int port_address_space_set(unsigned int satp_mode, phys_addr_t root, uint32_t asid)
-{
-	(void)satp_mode;
-	(void)root;
-	(void)asid;
-	return 0;
-}
-
-void port_tlb_flush_all(void)
-{
-}
-
-void port_tlb_flush_range(vaddr_t va, size_t bytes)
-{
-	(void)va;
-	(void)bytes;
-}
-
-void port_fence_i(void)
-{
 }

@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* trap.h on a PC: nothing traps, backtraces are empty, and trap_expect just runs the function. */
+#include "host_hart.h"
+
 #include "fpg/port/trap.h"
+
+static const struct trap_ops *trap_ops;
 
 void port_trap_register(const struct trap_ops *ops)
 {
-	(void)ops;
+	trap_ops = ops;
+}
+
+const struct trap_ops *host_trap_ops(void)
+{
+	return trap_ops;
 }
 
 const char *port_trap_cause_name(uint64_t cause)

@@ -9,6 +9,10 @@
 /* scause: bit 63 tells interrupts from exceptions. 4.1.8. */
 #define SCAUSE_INTERRUPT (1ULL << 63)
 
+/* Interrupts by number: bits of sie and sip, and codes of scause. 4.1.3 and table 4.2. */
+#define IRQ_SOFTWARE 1
+#define IRQ_TIMER    5
+
 /* satp: MODE 63..60, ASID 59..44, PPN 43..0. 4.1.11. */
 #define SATP_MODE_SHIFT 60
 #define SATP_ASID_SHIFT 44
@@ -45,6 +49,12 @@
 		__asm__ volatile("csrs " #csr ", %0" : : "rK"(csr_value_) : "memory"); \
 	})
 
+#define csr_clear(csr, bits)                                                           \
+	({                                                                             \
+		uint64_t csr_value_ = (bits);                                          \
+		__asm__ volatile("csrc " #csr ", %0" : : "rK"(csr_value_) : "memory"); \
+	})
+
 /* SFENCE.VMA: order page-table stores before later translations. 4.2.1. */
 static inline void sfence_vma_all(void)
 {
@@ -55,4 +65,15 @@ static inline void sfence_vma_all(void)
 static inline void sfence_vma_page(uint64_t va)
 {
 	__asm__ volatile("sfence.vma %0, zero" : : "r"(va) : "memory");
+}
+
+/* One ASID without global leaves: all, or one page. */
+static inline void sfence_vma_asid(uint64_t asid)
+{
+	__asm__ volatile("sfence.vma zero, %0" : : "r"(asid) : "memory");
+}
+
+static inline void sfence_vma_page_asid(uint64_t va, uint64_t asid)
+{
+	__asm__ volatile("sfence.vma %0, %1" : : "r"(va), "r"(asid) : "memory");
 }

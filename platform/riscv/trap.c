@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What happens to a trap: one that trap_expect() waits for goes back there, any other goes to the registered hook. */
+/*
+ * What happens to a trap of the kernel: interrupts are handled, faults of user copies are resolved or end the copy, what
+ * trap_expect() waits for goes back there, any other goes to the registered hook. Traps from U-mode do not come here.
+ */
 #include "csr.h"
 #include "hart.h"
 
@@ -22,10 +25,11 @@ CHECK_OFFSET(struct trap_frame, chain_fp, FRAME_CHAIN_FP);
 CHECK_OFFSET(struct trap_frame, chain_pc, FRAME_CHAIN_PC);
 static_assert(sizeof(struct trap_frame) == FRAME_BYTES && FRAME_BYTES % 16 == 0,
 	      "sp stays 16-byte aligned");
-CHECK_OFFSET(struct hart_area, id, HART_ID);
+CHECK_OFFSET(struct hart_area, head.id, HART_ID);
 CHECK_OFFSET(struct hart_area, scratch[0], HART_SCRATCH0);
 CHECK_OFFSET(struct hart_area, scratch[1], HART_SCRATCH1);
-CHECK_OFFSET(struct hart_area, user_trap_sp, HART_USER_TRAP_SP);
+CHECK_OFFSET(struct hart_area, user_sp, HART_USER_SP);
+CHECK_OFFSET(struct hart_area, user_regs, HART_USER_REGS);
 CHECK_OFFSET(struct hart_area, stack.low, HART_STACK_LOW);
 CHECK_OFFSET(struct hart_area, stack.top, HART_STACK_TOP);
 CHECK_OFFSET(struct hart_area, emergency.low, HART_EMERGENCY_LOW);
@@ -52,6 +56,11 @@ void port_trap_register(const struct trap_ops *ops)
 {
 	FPG_CHECK(ops != NULL && ops->fatal != NULL);
 	trap_ops = ops;
+}
+
+const struct trap_ops *trap_ops_registered(void)
+{
+	return trap_ops;
 }
 
 static void write_console(struct out *out, const char *s, size_t bytes)
@@ -99,7 +108,7 @@ static void go_back(struct trap_frame *frame, struct hart_area *hart)
 	frame->x[REG_TP] = (uint64_t)(uintptr_t)hart;
 	__asm__("mv %0, gp" : "=r"(frame->x[REG_GP]));
 	frame->epc = back->ra;
-	frame->status |= SSTATUS_SPP;
+	frame->status = (frame->status | SSTATUS_SPP) & ~(uint64_t)SSTATUS_SUM;
 	frame->status = back->irq ? frame->status | SSTATUS_SPIE :
 				    frame->status & ~(uint64_t)SSTATUS_SPIE;
 }
@@ -107,9 +116,15 @@ static void go_back(struct trap_frame *frame, struct hart_area *hart)
 void trap_handle(struct trap_frame *frame)
 {
 	struct hart_area *hart = hart_self();
-	bool from_user = !(frame->status & SSTATUS_SPP);
 
-	if (!(frame->cause & SCAUSE_INTERRUPT) && !from_user && hart->recovery != NULL) {
+	if (frame->cause & SCAUSE_INTERRUPT) {
+		interrupt_handle(frame->cause);
+		return;
+	}
+	if (user_copy_fault(frame)) {
+		return;
+	}
+	if (hart->recovery != NULL) {
 		go_back(frame, hart);
 		return;
 	}
@@ -120,7 +135,6 @@ void trap_handle(struct trap_frame *frame)
 		.epc = frame->epc,
 		.sp = sp,
 		.fp = (uint64_t)(uintptr_t)(frame + 1),
-		.from_user = from_user,
 		.bad_stack = frame->bad_stack != 0,
 		.stack_overflow = frame->bad_stack && (is_overflow(&hart->stack, sp) ||
 						       is_overflow(&hart->emergency, sp)),

@@ -3,8 +3,8 @@
  * The trap vector: choose a stack, store all registers, call trap_handle(), restore all registers.
  *
  * sp is tested before anything is stored through it. A frame goes below sp when sp lies in this hart's stack or
- * emergency stack with room for a frame; to the top of the emergency stack otherwise, with bad_stack set; to
- * user_trap_sp when the trap came from U-mode. Interrupts stay masked throughout.
+ * emergency stack with room for a frame; to the top of the emergency stack otherwise, with bad_stack set. Traps from
+ * U-mode go to user_trap. Interrupts stay masked until trap_handle() says otherwise, and user memory is out of reach.
  */
 #include "platform/riscv/asm.h"
 
@@ -38,10 +38,7 @@ trap_entry:
 	li	t0, 1
 	j	.Lstore_frame
 .Lfrom_user:
-	mv	t1, sp
-	ld	sp, HART_USER_TRAP_SP(tp)
-	li	t0, 0
-	j	.Lstore_frame
+	tail	user_trap		/* uses t1 */
 .Lgood_stack:
 	mv	t1, sp
 	andi	sp, sp, -16
@@ -101,6 +98,9 @@ trap_entry:
 	sd	s0, FRAME_CHAIN_FP(sp)
 	sd	t0, FRAME_CHAIN_PC(sp)
 
+	li	t0, SSTATUS_SUM
+	csrc	sstatus, t0
+
 	.option push
 	.option norelax
 	lla	gp, __global_pointer$
@@ -109,8 +109,11 @@ trap_entry:
 	mv	a0, sp
 	call	trap_handle
 
+	/* A reservation of LR must not outlive the handler. Source: Unprivileged v20191213, 8.2. */
 	ld	t0, FRAME_EPC(sp)
 	ld	t1, FRAME_STATUS(sp)
+	addi	t2, sp, FRAME_EPC
+	sc.d	zero, t0, (t2)
 	csrw	sepc, t0
 	csrw	sstatus, t1
 	ld	x1, FRAME_X(1)(sp)

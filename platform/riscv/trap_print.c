@@ -5,6 +5,7 @@
 
 #include "fpg/port/trap.h"
 
+#include <assert.h>
 #include <inttypes.h>
 
 /* Source: RISC-V Privileged v1.12, table 4.2. */
@@ -49,6 +50,10 @@ const char *port_trap_cause_name(uint64_t cause)
 	return name != NULL ? name : "unknown cause";
 }
 
+/* The frame of a trap from U-mode is a struct port_user_regs. */
+static_assert(offsetof(struct trap_frame, x) == offsetof(struct port_user_regs, x), "x");
+static_assert(offsetof(struct trap_frame, epc) == offsetof(struct port_user_regs, pc), "pc");
+
 void port_trap_print(const struct port_trap *trap, struct out *out)
 {
 	const struct trap_frame *frame = trap->frame;
@@ -57,7 +62,7 @@ void port_trap_print(const struct port_trap *trap, struct out *out)
 	out_printf(out,
 		   "trap: %s, address 0x%" PRIx64 ", at 0x%" PRIx64 ", hart %" PRIu64
 		   ", from %s-mode\n",
-		   port_trap_cause_name(trap->cause), trap->tval, trap->epc, hart->id,
+		   port_trap_cause_name(trap->cause), trap->tval, trap->epc, hart->head.id,
 		   trap->from_user ? "U" : "S");
 	if (trap->stack_overflow) {
 		out_printf(out,
@@ -70,6 +75,9 @@ void port_trap_print(const struct port_trap *trap, struct out *out)
 	for (size_t i = 0; i < ARRAY_SIZE(registers); i++) {
 		out_printf(out, " %4s %016" PRIx64 "%s", registers[i], i == 0 ? 0 : frame->x[i],
 			   i % 4 == 3 ? "\n" : "");
+	}
+	if (trap->from_user) {
+		return;
 	}
 	out_printf(out,
 		   "  scause %" PRIx64 "  stval %" PRIx64 "  sepc %" PRIx64 "  sstatus %" PRIx64

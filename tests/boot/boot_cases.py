@@ -111,12 +111,21 @@ def cases(image_bytes):
         Case("load_at_0xa0000000", EXACT, 0, load=0xa0000000, ram_mib=1024),
         Case("load_near_the_top_of_ram", EXACT, 0, load=top_of_ram(image_bytes, 1024), ram_mib=1024),
         Case("load_above_4_gib", EXACT, 0, load=0x1_8000_0000, ram_mib=6144),
+        Case("auto_takes_the_fewest_levels", [r"sv39 on: linear map", r"Freeing unused kernel image", EXACT], 0,
+             kernel="bin", args="satp=auto"),
+        Case("sv48_from_a_high_load_address", [r"sv48 on: linear map", EXACT], 0, load=0xa0000000, ram_mib=1024,
+             args="satp=sv48"),
+        Case("sv57_from_a_high_load_address", [r"sv57 on: linear map", EXACT], 0, load=0x84000000, args="satp=sv57"),
+        Case("debug_pagealloc_hides_free_pages", [r"debug_pagealloc: on", EXACT], 0, kernel="bin",
+             args="debug_pagealloc satp=sv48"),
+        Case("debug_pagealloc_above_8_gib_is_refused", [r"debug_pagealloc: warning: refused", EXACT], 0, kernel="bin",
+             ram_mib=9216, args="debug_pagealloc"),
         Case("load_off_by_a_page_is_refused", UNALIGNED % 0x80401000, 2, load=0x80401000),
         Case("load_off_by_4_bytes_is_refused", UNALIGNED % 0x84000004, 2, load=0x84000004),
         Case("arguments_without_effect_are_named",
              [r"cma= is understood, but", r"kernelcore= is understood, but", r"movablecore= is understood, but",
-              r"satp=sv57 is understood, but", r"debug_pagealloc is understood, but", r"fpg> ledger", EXACT], 0,
-             kernel="bin", args="cma=16M satp=sv57 kernelcore=50% movablecore=1M debug_pagealloc",
+              r"fpg> ledger", EXACT], 0,
+             kernel="bin", args="cma=16M kernelcore=50% movablecore=1M",
              never="malformed|unknown"),
         Case("arguments_that_ask_for_what_is_so_are_not_named", EXACT, 0, kernel="bin",
              args="cma=0 satp=sv39 debug_pagealloc=off memtest=0", never="understood"),
@@ -127,9 +136,9 @@ def cases(image_bytes):
              qemu=["-cpu", "rv64,mmu=off"]),
     ]
     for hart in (1, 3):
-        boots.append(Case(f"boot_hart_{hart}", [rf'"boot_hart":{hart}\b', EXACT], 0, harts=4, method=HART,
+        boots.append(Case(f"boot_hart_{hart}", [rf'"boot_hart":{hart},"online":4\b', EXACT], 0, harts=4, method=HART,
                           hart=hart, run="json on; harts; json off; ledger; poweroff"))
-    boots.append(Case("all_harts_arrive_and_one_boots", EXACT, 0, harts=4, method=ALL, hart=4,
+    boots.append(Case("all_harts_arrive_and_one_boots", [r"4 harts online", EXACT], 0, harts=4, method=ALL, hart=4,
                       never=r"firstpage: exit(?s:.*)firstpage: exit|panic"))
     blobs = [
         Case("blob_in_the_middle_of_a_page_boots", EXACT, 0, spoil=as_it_is, blob_at=BLOB + 0x7f8),
@@ -162,6 +171,17 @@ def cases(image_bytes):
         Case("execution_of_data_is_fatal", trap % "instruction page fault", 2, run="crash exec"),
         Case("panic_ends_with_a_backtrace", [r"asked for by `crash panic`", r"cmd_crash"], 2, run="crash panic"),
         Case("a_failed_check_is_fatal", r"check failed: ", 2, run="crash check"),
+        Case("a_panic_elsewhere_stops_all", [r"panic: hart \d+: asked for by", r"hart_park_loop"], 2,
+             run="on 2 crash panic", harts=4),
+        Case("recursion_on_a_started_hart", [r"panic: stack overflow on hart \d+", r"hart_park_loop|more of the same"],
+             2, run="on 1 crash stack", harts=2),
+        Case("harts_that_panic_at_once_are_heard_one_by_one",
+             [r"panic: hart \d+: hart index \d, with the others\n(?!.*panic: hart \d+: hart index)",
+              r"panic: hart \d+, at the same time: hart index \d, with the others\n"], 2, run="crash harts", harts=4),
+        Case("stuck_harts_do_not_block_a_panic", [r"while others are stuck", r"harts 0x[0-9a-f]+ \(by index\) did not"],
+             2, run="crash stuck", harts=3),
+        Case("held_harts_do_not_block_a_panic", r"while others are held", 2, run="crash held", harts=3),
+        Case("another_hart_can_end_the_run", r"fpg> on 1 poweroff\n", 0, run="on 1 poweroff", harts=2),
     ]
     return boots + blobs + crashes
 

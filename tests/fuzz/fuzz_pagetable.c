@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Fuzzes sequences of map, unmap and protect, with table pages running out anywhere, against the
+ * Fuzzes sequences of map, unmap, protect, hide, show and set_page, with table pages running out anywhere, against the
  * per-page oracle of pt_model.h. The core is compiled over the encoding that differs at each level.
  *
- * Input: mode and merge level, a byte that cuts the span, then seven bytes an operation, at most 64
- * of them.
+ * Input: mode and merge level; a byte that cuts the span, its top bits 64 KiB leaves and kept tables; then seven bytes
+ * an operation, at most 64 of them. Few points and few pages keep a sequence of 64 under a millisecond, and make
+ * running out of pages common.
  */
 #define FPG_PTE_HEADER "pte_fake.h"
-/* Few, so that running out is common. */
-#define MODEL_PAGES    160
+#define MODEL_PAGES    64
+#define MODEL_POINTS   14
 
 #include "../../pagetable/change.c" /* NOLINT(bugprone-suspicious-include) */
+#include "../../pagetable/hide.c"   /* NOLINT(bugprone-suspicious-include) */
 #include "../../pagetable/map.c"    /* NOLINT(bugprone-suspicious-include) */
 #include "../../pagetable/pt.c"	    /* NOLINT(bugprone-suspicious-include) */
+#include "../../pagetable/share.c"  /* NOLINT(bugprone-suspicious-include) */
 #include "../../pagetable/walk.c"   /* NOLINT(bugprone-suspicious-include) */
-#include "pt_model.h"
+#include "pt_model_ops.h"
 
 #define MAX_OPERATIONS	64
 #define OPERATION_BYTES 7
@@ -24,21 +27,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct model_op decode(const struct model *m, const uint8_t *b)
 {
 	static const uint32_t prots[] = { MEM_R, MEM_R | MEM_W, MEM_R | MEM_X, MEM_X };
-	struct model_op op = { .kind = (enum model_op_kind)(b[0] % MODEL_OP_KINDS) };
+	struct model_op op = { .kind = (enum model_op_kind)((b[0] & 0x7f) % MODEL_OP_KINDS) };
 	op.from = b[1] % (m->points - 1);
 	op.to = op.from + 1 + b[2] % (m->points - 1 - op.from);
 	op.prot = prots[b[3] % 4] | (b[3] & 0x80 ? MEM_U : 0);
 	op.max_leaf = b[3] >> 2 & 7;
-	/*
-	 * Aligned like the virtual address up to a level; or going on where the cell before ends.
-	 */
-	const uint64_t mask = pt_level_bytes(b[4] % PT_MAX_LEVELS) - 1;
-	const uint64_t where = (uint64_t)b[5] << 39 | (uint64_t)b[4] << 12;
-	op.pa = (m->point[op.from] & mask) | (where & ~mask & ~(PAGE_SIZE - 1));
-	if ((b[0] & 0x80) != 0 && op.from > 0 && m->cell[op.from - 1].mapped) {
-		const struct model_cell *c = &m->cell[op.from - 1];
-		op.pa = c->pa + m->point[op.from] - m->point[op.from - 1];
-		op.prot = c->prot & ~(uint32_t)PT_GLOBAL;
+	op.present = (b[3] & 0x40) != 0;
+	model_align(m, &op, b[4] % (PT_MAX_LEVELS + 1),
+		    (uint64_t)b[5] << 39 | (uint64_t)b[4] << 12);
+	if ((b[0] & 0x80) != 0) {
+		model_go_on(m, &op);
 	}
 	return op;
 }
@@ -51,8 +49,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 2) {
 		return 0;
 	}
-	model_start(&m, modes[data[0] % 3], 1 + data[1], data[0] & 0x80 ? PT_GLOBAL : 0);
+	model_start(&m, modes[data[0] % 3], 1 + (data[1] & 0x3f), data[0] & 0x80 ? PT_GLOBAL : 0);
 	m.pt.merge_level = data[0] / 3 % 6;
+	m.pt.napot = (data[1] & 0x40) != 0;
+	m.pt.keep_root = (data[1] & 0x80) != 0;
 	m.quick = true;
 	data += 2;
 	size -= 2;

@@ -28,7 +28,7 @@ static const struct vm_layout *const machine_layouts[] = { &vm_layout_sv39, &vm_
 static struct kernel_image image;
 static struct kernel_map map;
 
-/** An image as ours is: text, rodata, data, a guard page below the stack, bss. */
+/** An image as ours is: text, rodata, data, what is for the boot alone, a guard page below the stack, bss. */
 static inline void machine_image(phys_addr_t load)
 {
 	static const struct {
@@ -38,8 +38,11 @@ static inline void machine_image(phys_addr_t load)
 		uint16_t owner;
 	} parts[] = {
 		{ ".text", 0x31000, MEM_R | MEM_X, OWNER_IMAGE_TEXT },
+		{ ".init.text", 0x3000, MEM_R | MEM_X, OWNER_IMAGE_INIT },
 		{ ".rodata", 0x12000, MEM_R, OWNER_IMAGE_RODATA },
 		{ ".data", 0x4000, MEM_R | MEM_W, OWNER_IMAGE_DATA },
+		{ ".init.data", 0x2000, MEM_R | MEM_W, OWNER_IMAGE_INIT },
+		{ ".init.bss", 0x5000, MEM_R | MEM_W, OWNER_IMAGE_INIT },
 		{ "guard", 0x1000, 0, OWNER_IMAGE_BSS },
 		{ ".bss", 0x2c3000, MEM_R | MEM_W, OWNER_IMAGE_BSS },
 	};

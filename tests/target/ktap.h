@@ -15,9 +15,17 @@ struct target_test {
 extern const struct target_test target_tests_string[];
 extern const struct target_test target_tests_trap[];
 extern const struct target_test target_tests_protect[];
+extern const struct target_test target_tests_protect_places[];
 extern const struct target_test target_tests_memory[];
+extern const struct target_test target_tests_mm[];
 extern const struct target_test target_tests_palloc[];
 extern const struct target_test target_tests_conformance[];
+extern const struct target_test target_tests_user_copy[];
+extern const struct target_test target_tests_user_mode[];
+extern const struct target_test target_tests_smp[];
+extern const struct target_test target_tests_remap[];
+extern const struct target_test target_tests_vmalloc[];
+extern const struct target_test target_tests_debug_pagealloc[];
 
 /** Fails the running test with a line that says where and what. For use inside target_test.run. */
 #define KTAP_EXPECT(out, cond)                                                                  \

@@ -44,6 +44,12 @@ class Layers(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stdout)
 
 
+class Sections(unittest.TestCase):
+    def test_planted_references_are_found(self):
+        result = subprocess.run(["ci/check_sections", "--self-test"], capture_output=True, text=True, check=False)
+        self.assertEqual(result.returncode, 0, result.stdout)
+
+
 class UnitRunner(unittest.TestCase):
     def run_unit(self, script):
         with tempfile.TemporaryDirectory() as folder:

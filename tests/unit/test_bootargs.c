@@ -173,7 +173,12 @@ static void switches_and_names_are_read(void **state)
 	assert_true(read_args("memtest")->memtest_patterns > 1);
 	assert_true(read_args("debug_pagealloc=on")->debug_pagealloc);
 	assert_false(read_args("debug_pagealloc debug_pagealloc=off")->debug_pagealloc);
+	assert_true(read_args("page_owner")->page_owner);
+	assert_false(read_args("page_owner page_owner=off")->page_owner);
+	assert_false(read_args("page_owner=perhaps")->page_owner);
 	assert_true(read_args("loglevel=1")->loglevel == LOG_WARN);
+	assert_int_equal(read_args("fail_boot=17")->fail_boot, 17);
+	assert_int_equal(read_args("fail_boot=17 fail_boot=0")->fail_boot, 0);
 	assert_int_equal(warnings_count(), 0);
 }
 
@@ -183,7 +188,7 @@ static void malformed_switches_are_named_and_change_nothing(void **state)
 		"satp=sv32",	  "satp",     "memtest=x",	     "memtest=-1",
 		"loglevel=9",	  "loglevel", "memblock=1",	     "memblock",
 		"palloc=",	  "palloc",   "debug_pagealloc=yes", "firmware_guess=maybe",
-		"firmware_guess", "run",
+		"firmware_guess", "run",      "fail_boot",	     "fail_boot=each",
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
@@ -192,6 +197,7 @@ static void malformed_switches_are_named_and_change_nothing(void **state)
 		assert_true(warned_of(wrong[i]));
 		assert_true(a->satp == SATP_AUTO && a->memtest_patterns == 0 && !a->loglevel_given);
 		assert_true(a->firmware_guess && !a->memblock_debug && !a->debug_pagealloc);
+		assert_int_equal(a->fail_boot, 0);
 	}
 }
 

@@ -200,6 +200,122 @@ static void a_tib_takes_a_handful_of_tables(void **state)
 	memblock_set_current_limit(MEMBLOCK_ALLOC_ANYWHERE);
 }
 
+/** Largest leaves, and none that covers a byte that is not usable memory. */
+static int check_leaves(void *ctx, const struct pt_run *run)
+{
+	(void)ctx;
+	if (run->zero || strcmp(vm_layout_region(map.layout, run->va), "linear map") != 0) {
+		return 0;
+	}
+	for (uint64_t at = 0; at < run->bytes;) {
+		struct pt_walk walk;
+		assert_int_equal(pt_walk(&map.pt, vaddr(run->va.v + at), &walk), 0);
+		const uint64_t bytes = pt_level_bytes(walk.level);
+		const phys_addr_t base = ALIGN_DOWN(walk.phys, bytes);
+		assert_true(walk.mapped);
+		/* Its ends and, for what lies between, no region edge in it. */
+		assert_true(page_is_usable(base) && page_is_usable(base + bytes - PAGE_SIZE));
+		for (unsigned long i = 0; i < memblock.memory.cnt; i++) {
+			const struct memblock_region *r = &memblock.memory.regions[i];
+			if ((r->flags & MEMBLOCK_NOMAP) != 0) {
+				assert_true(r->base + r->size <= base || r->base >= base + bytes);
+			}
+		}
+		at += bytes - (run->va.v + at) % bytes;
+	}
+	return 0;
+}
+
+static void no_leaf_reaches_into_firmware_or_other_no_map_memory(void **state)
+{
+	(void)state;
+	/* Firmware at the start of a GiB, at its end, in its middle, one page, and guessed: 2 MiB below the image. */
+	static const struct phys_range nomap[] = {
+		{ 0x80000000, 0x80000 },    { 0xbfff0000, 0x10000 },
+		{ 0x140000000, PAGE_SIZE }, { 0x1a0200000, SZ_2M },
+		{ 0x1ffffff00, 0x100 },	    { 0x200000000 - PAGE_SIZE, 2 * PAGE_SIZE },
+		{ 0x80000000, SZ_2M },
+	};
+	for (size_t n = 0; n < ARRAY_SIZE(machine_layouts); n++) {
+		for (size_t i = 0; i < ARRAY_SIZE(nomap); i++) {
+			machine_start(0x80000000, SZ_1G);
+			machine_ram(0x80000000, SZ_1G);
+			assert_int_equal(memblock_add(0xc0000000, 7 * SZ_1G), 0);
+			memblock_set_current_limit(0xbff00000);
+			machine_nomap(nomap[i].base, nomap[i].size);
+			machine_image(0x80200000);
+			map.layout = machine_layouts[n];
+			assert_int_equal(kernel_map_build(&map, &image), 0);
+			assert_int_equal(pt_for_each_run(&map.pt, check_leaves, NULL), 0);
+			/* The GiB of the image is cut up anyway; what is whole elsewhere is one leaf. */
+			const uint64_t cut = (nomap[i].base >= 0xc0000000) +
+					     (nomap[i].base + nomap[i].size > 0x200000000);
+			assert_int_equal(map.pt.count.leaves[2], 7 - cut);
+			kernel_map_abandon(&map);
+			memblock_set_current_limit(MEMBLOCK_ALLOC_ANYWHERE);
+			machine_end(NULL);
+		}
+	}
+}
+
+static void small_leaves_leave_nothing_to_split(void **state)
+{
+	(void)state;
+	for (size_t n = 0; n < ARRAY_SIZE(machine_layouts); n++) {
+		machine_qemu_virt(64 * SZ_1M);
+		map.layout = machine_layouts[n];
+		map.small_leaves = true;
+		map.napot = true;
+		assert_int_equal(kernel_map_build(&map, &image), 0);
+		check_whole(0x80000000, 0x84000000);
+		struct pt_walk walk;
+		for (phys_addr_t pa = 0x80600000; pa < 0x84000000; pa += SZ_1M) {
+			assert_int_equal(pt_walk(&map.pt, vaddr(pa + map.linear_offset), &walk), 0);
+			assert_true(walk.mapped && walk.level == 0 && !walk.napot);
+		}
+		assert_true(map.small_leaves && map.napot && !map.pt.napot);
+		kernel_map_abandon(&map);
+		assert_true(map.small_leaves && map.layout == machine_layouts[n]);
+		machine_end(NULL);
+	}
+}
+
+static void memory_types_are_known_only_where_they_were_said(void **state)
+{
+	(void)state;
+	machine_qemu_virt(16 * SZ_1M);
+	assert_int_equal(kernel_map_build(&map, &image), 0);
+	assert_int_equal(map.pt.known & (PT_NONCACHED | PT_IO), 0);
+	kernel_map_abandon(&map);
+	map.memory_types = PT_NONCACHED | PT_IO | MEM_U;
+	map.napot = true;
+	assert_int_equal(kernel_map_build(&map, &image), 0);
+	assert_int_equal(map.pt.known & (PT_NONCACHED | PT_IO), PT_NONCACHED | PT_IO);
+	assert_true(map.pt.napot && map.pt.keep_root && map.pt.count.napot > 0);
+	check_whole(0x80000000, 0x81000000);
+	kernel_map_abandon(&map);
+}
+
+static void a_refused_mode_can_be_abandoned_for_another(void **state)
+{
+	(void)state;
+	machine_qemu_virt(64 * SZ_1M);
+	const phys_addr_t reserved = memblock_reserved_size();
+	host_set_satp_modes((uint32_t)1 << 8);
+	map.layout = &vm_layout_sv57;
+	assert_int_equal(kernel_map_build(&map, &image), 0);
+	assert_int_equal(kernel_map_activate(&map), -ENOTSUP);
+	kernel_map_abandon(&map);
+	assert_int_equal(memblock_reserved_size(), reserved);
+	assert_int_equal(early_remap_in_use(), 0);
+	map.layout = &vm_layout_sv39;
+	assert_int_equal(kernel_map_build(&map, &image), 0);
+	assert_int_equal(kernel_map_activate(&map), 0);
+	host_set_satp_modes(UINT32_MAX);
+	assert_int_equal(machine_table_bytes(), kernel_map_tables(&map) * PAGE_SIZE);
+	(void)check_linear(0x80000000, 0x84000000);
+}
+
 static void random_memory_is_mapped_page_by_page_as_the_oracle_says(void **state)
 {
 	(void)state;
@@ -281,9 +397,10 @@ static void senseless_segments_are_refused(void **state)
 	image.segments[1].bytes += 1;
 	assert_int_equal(kernel_map_build(&map, &image), -EINVAL);
 	image = good;
-	image.segments[4].va = vaddr(-image.segments[4].bytes);
+	struct kernel_segment *last = &image.segments[image.segment_count - 1];
+	last->va = vaddr(-last->bytes);
 	assert_int_equal(kernel_map_build(&map, &image), -EINVAL);
-	image.segments[4].va = vaddr(-image.segments[4].bytes - PAGE_SIZE);
+	last->va = vaddr(-last->bytes - PAGE_SIZE);
 	assert_int_equal(kernel_map_build(&map, &image), 0);
 	kernel_map_abandon(&map);
 	assert_int_equal(machine_table_bytes(), 0);
@@ -301,6 +418,12 @@ int main(void)
 		cmocka_unit_test_teardown(memory_beyond_the_window_is_reported_not_mapped,
 					  machine_end),
 		cmocka_unit_test_teardown(a_tib_takes_a_handful_of_tables, machine_end),
+		cmocka_unit_test_teardown(no_leaf_reaches_into_firmware_or_other_no_map_memory,
+					  machine_end),
+		cmocka_unit_test_teardown(small_leaves_leave_nothing_to_split, machine_end),
+		cmocka_unit_test_teardown(memory_types_are_known_only_where_they_were_said,
+					  machine_end),
+		cmocka_unit_test_teardown(a_refused_mode_can_be_abandoned_for_another, machine_end),
 		cmocka_unit_test_teardown(random_memory_is_mapped_page_by_page_as_the_oracle_says,
 					  machine_end),
 		cmocka_unit_test_teardown(every_shortage_of_memory_fails_and_gives_everything_back,

@@ -7,7 +7,9 @@
 
 /* The core's own objects stay out of the link: all that they define is defined here. */
 #include "../../pagetable/change.c" /* NOLINT(bugprone-suspicious-include) */
+#include "../../pagetable/hide.c"   /* NOLINT(bugprone-suspicious-include) */
 #include "../../pagetable/map.c"    /* NOLINT(bugprone-suspicious-include) */
 #include "../../pagetable/pt.c"	    /* NOLINT(bugprone-suspicious-include) */
+#include "../../pagetable/share.c"  /* NOLINT(bugprone-suspicious-include) */
 #include "../../pagetable/walk.c"   /* NOLINT(bugprone-suspicious-include) */
 #include "test_pagetable.c"	    /* NOLINT(bugprone-suspicious-include) */

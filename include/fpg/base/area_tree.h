@@ -2,7 +2,7 @@
 /*
  * Disjoint half-open areas of addresses in a balanced tree that knows its gaps: what vmalloc and address spaces are
  * made of. Nodes are the caller's, embedded in its own structures; nothing here allocates or locks. All operations cost
- * O(log n).
+ * O(log n); looking for a place costs that for each gap that is large enough but for its alignment.
  */
 #pragma once
 
@@ -42,8 +42,8 @@ void area_resize(struct area_tree *tree, struct area *area, uint64_t start, uint
 
 /**
  * The lowest (or highest) place for @bytes, aligned to @align (a power of two), within [low, high), that leaves @guard
- * bytes free on both sides of it towards other areas.
- * Return: 0 | -ENOMEM (no such place)
+ * bytes free on both sides of it towards other areas; none is needed towards the window's ends.
+ * Return: 0 | -ENOMEM (no such place, or no bytes)
  */
 FPG_MUST_CHECK int area_find_gap(const struct area_tree *tree, uint64_t low, uint64_t high,
 				 uint64_t bytes, uint64_t align, uint64_t guard, uint64_t *out);

@@ -30,3 +30,22 @@
 #define FPG_ENABLED_ARG_1	      0,
 #define FPG_ENABLED_2(...)	      FPG_ENABLED_3(__VA_ARGS__ 1, 0, 0)
 #define FPG_ENABLED_3(junk, val, ...) (val)
+
+/*
+ * Code and data of the boot alone: on the target it lies apart, and its memory is free memory once the monitor runs
+ * (pagetable/initmem.c). Nothing that stays may call it or keep a pointer into it.
+ *
+ * FPG_INIT: functions. FPG_INITDATA: variables that begin with a value. FPG_INITBSS: variables that begin as zero (they
+ * take no room in the file). FPG_INITCONST: constants.
+ */
+#if defined(FPG_HOSTED)
+#define FPG_INIT
+#define FPG_INITDATA
+#define FPG_INITBSS
+#define FPG_INITCONST
+#else
+#define FPG_INIT      __attribute__((section(".init.text")))
+#define FPG_INITDATA  __attribute__((section(".init.data")))
+#define FPG_INITBSS   __attribute__((section(".bss..init")))
+#define FPG_INITCONST __attribute__((section(".init.rodata")))
+#endif

@@ -55,14 +55,35 @@ static inline vaddr_t vaddr(uint64_t v)
 	return (vaddr_t){ v };
 }
 
+#if defined(FPG_HOSTED)
+/*
+ * A PC's programs cannot have the kernel's addresses. A test that wants to touch what is mapped there shows windows of
+ * them elsewhere, see base/vaddr_host.c; addresses outside every window are pointers as they are.
+ */
+void *vaddr_host_ptr(uint64_t va);
+uint64_t vaddr_host_va(const void *p);
+/** @at becomes where [va, va + bytes) is seen; bytes 0: no windows any more. */
+void vaddr_host_window(uint64_t va, uint64_t bytes, void *at);
+#else
+static inline void *vaddr_host_ptr(uint64_t va)
+{
+	return (void *)(uintptr_t)va;
+}
+
+static inline uint64_t vaddr_host_va(const void *p)
+{
+	return (uint64_t)(uintptr_t)p;
+}
+#endif
+
 static inline vaddr_t vaddr_of(const void *p)
 {
-	return (vaddr_t){ (uint64_t)(uintptr_t)p };
+	return (vaddr_t){ vaddr_host_va(p) };
 }
 
 static inline void *vaddr_ptr(vaddr_t va)
 {
-	return (void *)(uintptr_t)va.v;
+	return vaddr_host_ptr(va.v);
 }
 
 static inline pfn_t pfn(uint64_t n)

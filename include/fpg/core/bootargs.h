@@ -10,7 +10,7 @@
  *   cma=SIZE[@BASE[-END]]    as Linux: at BASE exactly, or anywhere in [BASE, END)
  *   kernelcore=, movablecore=SIZE|N%;  kernelcore=mirror
  *   satp=auto|sv39|sv48|sv57     memtest[=N]     loglevel=NAME|0..3     palloc=NAME     run="COMMANDS"
- *   memblock=debug     debug_pagealloc[=on|off]     firmware_guess=on|off
+ *   memblock=debug     debug_pagealloc[=on|off]     page_owner[=on|off]     firmware_guess=on|off
  *
  * An unknown or malformed argument is named in a warning and ignored.
  */
@@ -76,8 +76,11 @@ struct bootargs {
 	bool loglevel_given;
 	enum log_level loglevel;
 	bool debug_pagealloc;
+	bool page_owner;
 	bool memblock_debug;
 	bool firmware_guess;
+	/** Number of the allocation of the boot that is to fail; 0: none. */
+	uint64_t fail_boot;
 	/** Name of a backend, or NULL. */
 	const char *palloc;
 	/** Commands, or NULL. */

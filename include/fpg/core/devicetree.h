@@ -276,5 +276,11 @@ void dt_warn(struct dt_facts *facts, int32_t node, const char *fmt, ...) FPG_PRI
 /** NUMA distance: from the map, or 10 and 20. */
 uint8_t dt_numa_distance(const struct dt_facts *facts, uint32_t from, uint32_t to);
 
+/** The hart's ISA string names the extension @name ("svpbmt", "c"), whatever the case and version. */
+bool dt_isa_has(const struct dt_cpu *cpu, const char *name);
+
+/** Every hart that can run us (enabled, rv64, with an MMU) has it, and there is one. */
+bool dt_isa_all_have(const struct dt_facts *facts, const char *name);
+
 /** The cpu node of a hart, or NULL. */
 const struct dt_cpu *dt_cpu_of_hart(const struct dt_facts *facts, uint64_t hart);

@@ -36,27 +36,6 @@ enum hart_state {
 	HART_STATE_COUNT
 };
 
-/** Locks a hart can hold at once; checked in debug builds. */
-#define HART_MAX_LOCKS 16
-
-/** A hart's own block. Layers above keep their per-hart state in slots of their own, see HART_SLOTS. */
-struct hart {
-	uint32_t index;
-	uint32_t state; /* enum hart_state, atomic */
-	uint64_t id;
-	int32_t nid;
-	const char *why_not;
-	/** What it does now, for `harts`: "idle", or the name of the work. */
-	const char *doing;
-	uint64_t calls;
-	uint64_t works;
-	/** Per-hart pointers of the layers above, by enum hart_slot; each layer sets its own. */
-	void *slot[4];
-	/** Debug builds: ranks of the locks held, in the order they were taken. */
-	uint32_t lock_count;
-	uint32_t lock_rank[HART_MAX_LOCKS];
-};
-
 enum hart_slot {
 	/** pagetable/mm: the address space in force (struct mm *), NULL: the kernel's own. */
 	HART_SLOT_MM,
@@ -64,6 +43,26 @@ enum hart_slot {
 	HART_SLOT_PAGE_CACHE,
 	HART_SLOT_TEST,
 	HART_SLOT_SPARE,
+	HART_SLOTS,
+};
+
+/** A hart's own block. Layers above keep their per-hart state in slots of their own. */
+struct hart {
+	uint32_t index;
+	uint32_t state; /* enum hart_state, atomic */
+	uint64_t id;
+	int32_t nid;
+	/** Of HART_UNUSED and HART_REFUSED; static text. */
+	const char *why_not;
+	/** What it does now, for `harts`: "idle", or the name of the work; atomic. */
+	const char *doing;
+	/** Calls answered in the interrupt handler, and works run; written by the hart itself. */
+	uint64_t calls;
+	uint64_t works;
+	/** The machine's block of it, for port_stack_high_water(). NULL: never started. */
+	void *area;
+	/** Per-hart pointers of the layers above, by enum hart_slot; each layer sets its own. */
+	void *slot[HART_SLOTS];
 };
 
 /** The block of the hart this runs on. Valid from hart_init() on. */
@@ -79,7 +78,10 @@ static inline unsigned int hart_index(void)
 
 /* ---- start ------------------------------------------------------------------------------------------------ */
 
-/** Give the boot hart its block; before anything that locks. */
+/**
+ * Give the boot hart its block and register the IPI handler; as early as possible. Locks and the log work before it,
+ * hart_call() and the others do not.
+ */
 void hart_init(void);
 
 /** How stacks and areas get memory: supplied by platform/boot, which sees every layer. */
@@ -89,7 +91,7 @@ struct hart_start_env {
 	/** A stack of @bytes with an unmapped page below. Return: its low end, or NULL (logged) */
 	char *(*stack_alloc)(size_t bytes);
 	void (*stack_free)(char *low, size_t bytes);
-	/** Zeroed pages for good. Return: NULL when there are none */
+	/** Zeroed, page aligned, for good. Return: NULL when there is no memory (logged) */
 	void *(*area_alloc)(size_t bytes);
 };
 
@@ -98,8 +100,11 @@ struct hart_start_env {
 
 /**
  * Start every hart that the device tree says can run us: enabled, rv64, with an MMU. A hart that is left alone, refuses,
- * or does not arrive within two seconds is named in the log with the reason, and the boot goes on without it.
- * Return: harts online, the boot hart among them
+ * or does not arrive within two seconds is named in the log with the reason, and the boot goes on without it. From the
+ * return on this hart takes interrupts.
+ *
+ * Context: the boot hart, once, no lock held
+ * Return:  harts online, the boot hart among them
  */
 unsigned int harts_start(const struct dt_facts *facts, const struct hart_start_env *env);
 
@@ -107,7 +112,10 @@ unsigned int harts_start(const struct dt_facts *facts, const struct hart_start_e
 
 hart_mask_t harts_online(void);
 unsigned int harts_online_count(void);
-/** Hart @index, also one that is not online; NULL past the last. */
+/**
+ * Hart @index, also one that is not online; NULL past the last. Those that were never asked to start come last, as many
+ * as there is room for.
+ */
 struct hart *hart_by_index(unsigned int index);
 struct hart *hart_by_id(uint64_t id);
 const char *hart_state_name(enum hart_state state);
@@ -116,15 +124,20 @@ const char *hart_state_name(enum hart_state state);
 
 /**
  * Run @fn(@arg) in the interrupt handler of each online hart of @mask, this hart included when it is in @mask (then
- * directly), and wait until all have. Context: no lock held that @fn's harts may wait for with interrupts off without
- * polling (all our locks poll). Nested calls from inside @fn are refused (checked).
+ * directly, interrupts off), and wait until all have. What was written before the call is seen by @fn, and what @fn
+ * wrote is seen after it. A hart that does not answer for 30 seconds is a panic that names it.
+ *
+ * Context: any hart, no lock held (checked: else the caller could not be held while it waits), interrupts on or off;
+ *          not from inside @fn (checked)
  */
 void hart_call(hart_mask_t mask, void (*fn)(void *arg), void *arg);
 
 /**
  * Run @fn(@arg) on an idle hart, in its parking loop, and wait for it. On the calling hart: directly.
- * @name  for `harts`; static text
- * Return: what @fn returned | -EBUSY (that hart is running something) | -ENODEV (not online)
+ * @name    for `harts`; static text
+ * Context: no lock held (checked); not from a handler, not between harts_hold() and harts_release() (checked)
+ * Return:  what @fn returned | -EBUSY (that hart is running something; so is the boot hart, always) | -ENODEV (not
+ *          online)
  */
 FPG_MUST_CHECK int hart_run_on(unsigned int index, const char *name, int (*fn)(void *arg),
 			       void *arg);
@@ -139,14 +152,23 @@ FPG_MUST_CHECK int hart_run_mask(hart_mask_t mask, const char *name, int (*fn)(v
 
 /**
  * Hold all other harts at a safe point (in their IPI handler, or where they poll), until harts_release(). Nests on
- * one hart; two harts that want it take turns. While they are held, no other hart holds a lock taken with
- * spin_lock_irqsave(): interrupts are off there, and a waiting hart polls only before it holds.
+ * one hart; two harts that want it take turns. While they are held, no other hart holds a spin lock or waits for one:
+ * a hart with lock_depth != 0 goes on until it has none. Held harts still answer hart_call() of the one that holds them.
+ *
+ * Context: no lock held (checked: harts_hold() comes before every lock), not in a handler
  */
 void harts_hold(void);
 void harts_release(void);
 
-/** Panic: stop the others, from any context, without waiting for locks; bounded time. */
-void harts_stop_others(void);
+/**
+ * For the end of a run: stop the others for good, from any context, whatever they hold. Bounded time: two seconds. A
+ * second hart that calls this stops itself.
+ * Return: harts that did not stop
+ */
+hart_mask_t harts_stop_others(void);
+
+/** This hart is in somebody's hart_call() function, or is held. It may not lock, log, allocate, free or wait. */
+bool hart_in_handler(void);
 
 /** Where a hart that has nothing to do stays; does not return. */
 FPG_NORETURN void hart_park_loop(void *arg);

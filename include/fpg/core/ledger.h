@@ -21,30 +21,33 @@
 struct dt_facts;
 
 /** What a row's bytes are. X(id, name) */
-#define LEDGER_KINDS(X)                                                                   \
-	/* memblock has them, nobody took them */                                         \
-	X(LEDGER_FREE, "free")                                                            \
-	/* `owner` took them */                                                           \
-	X(LEDGER_HELD, "held")                                                            \
-	/* no-map memory that nobody reserved */                                          \
-	X(LEDGER_NOMAP, "no-map")                                                         \
-	/* RAM that memblock did not get; `detail` is an enum boot_ram_fate */            \
-	X(LEDGER_CUT, "cut")                                                              \
-	/* given out by memblock, but not a whole page */                                 \
-	X(LEDGER_ROUNDED, "page rounding")                                                \
-	/* of a zone's page allocator; `detail` is the backend's index in palloc_table */ \
-	X(LEDGER_ZONE_FREE, "zone free")                                                  \
-	X(LEDGER_ALLOCATED, "allocated")                                                  \
-	X(LEDGER_CACHED, "cached")                                                        \
-	X(LEDGER_META, "backend metadata")                                                \
-	X(LEDGER_PADDING, "padding")                                                      \
-	/* memblock says nobody took them, and no zone knows them */                      \
-	X(LEDGER_UNEXPLAINED, "UNEXPLAINED")                                              \
-	/* reserved in memblock and in a page allocator's hands at once */                \
-	X(LEDGER_TWICE, "HELD TWICE")                                                     \
-	/* memory in memblock that nobody described */                                    \
-	X(LEDGER_UNDESCRIBED, "UNDESCRIBED")                                              \
-	/* reserved, but no RAM */                                                        \
+#define LEDGER_KINDS(X)                                                                               \
+	/* memblock has them, nobody took them */                                                     \
+	X(LEDGER_FREE, "free")                                                                        \
+	/* `owner` took them */                                                                       \
+	X(LEDGER_HELD, "held")                                                                        \
+	/* no-map memory that nobody reserved */                                                      \
+	X(LEDGER_NOMAP, "no-map")                                                                     \
+	/* RAM that memblock did not get; `detail` is an enum boot_ram_fate */                        \
+	X(LEDGER_CUT, "cut")                                                                          \
+	/* given out by memblock, but not a whole page */                                             \
+	X(LEDGER_ROUNDED, "page rounding")                                                            \
+	/* of a zone's page allocator; `detail` is the backend's index in palloc_table */             \
+	X(LEDGER_ZONE_FREE, "zone free")                                                              \
+	X(LEDGER_ALLOCATED, "allocated")                                                              \
+	X(LEDGER_CACHED, "cached")                                                                    \
+	X(LEDGER_META, "backend metadata")                                                            \
+	X(LEDGER_PADDING, "padding")                                                                  \
+	/* allocated, and in use as a page table (PAGE_F_PT), or by the frame table (PAGE_F_TABLE) */ \
+	X(LEDGER_TABLES, "page tables")                                                               \
+	X(LEDGER_RECORDS, "frame table")                                                              \
+	/* memblock says nobody took them, and no zone knows them */                                  \
+	X(LEDGER_UNEXPLAINED, "UNEXPLAINED")                                                          \
+	/* reserved in memblock and in a page allocator's hands at once */                            \
+	X(LEDGER_TWICE, "HELD TWICE")                                                                 \
+	/* memory in memblock that nobody described */                                                \
+	X(LEDGER_UNDESCRIBED, "UNDESCRIBED")                                                          \
+	/* reserved, but no RAM */                                                                    \
 	X(LEDGER_OUTSIDE, "outside RAM")
 
 enum ledger_kind {
@@ -105,7 +108,7 @@ typedef bool (*ledger_fn)(void *ctx, const struct ledger_row *row);
 
 /**
  * A page allocator's part: calls @fn for each maximal run of frames it knows, ascending by address.
- * Of the row only base, size, kind (ZONE_FREE, ALLOCATED, CACHED, META, PADDING), nid, zone and
+ * Of the row only base, size, kind (ZONE_FREE to RECORDS), nid, zone and
  * detail count.
  */
 typedef void (*ledger_runs_fn)(ledger_fn fn, void *ctx);
@@ -139,7 +142,8 @@ bool ledger_available(void);
 /* ---- asking ---- */
 
 /**
- * Walk all rows as they are now. @totals may be NULL; incomplete when @fn stopped the walk.
+ * Walk all rows as they are now. @totals may be NULL; incomplete when @fn stopped the walk. The other harts are held
+ * meanwhile. Context of all walks, checks and snapshots: any hart, no lock held.
  * Return: 0 | -ENODEV (no sources yet)
  */
 FPG_MUST_CHECK int ledger_walk(ledger_fn fn, void *ctx, struct ledger_totals *totals);

@@ -23,7 +23,8 @@ enum log_level {
 
 /**
  * One line, without a newline at its end. Control characters become '?'; past about 900 bytes the
- * line ends with the count of what was cut. Context: any; takes no zone, mm or page-table lock.
+ * line ends with the count of what was cut. Context: any hart, no ranked lock held (docs/locks.md), not in an IPI
+ * handler.
  * Warnings and errors read `module: warning: text`, so that they can be found.
  */
 void log_emit(enum log_level level, const char *module, const char *fmt, ...) FPG_PRINTF(3, 4);
@@ -44,6 +45,8 @@ const char *log_level_name(enum log_level level);
 
 /** Ticks a second of port_time_ticks(), from the DTB; until then lines say `[   -.------]`. */
 void log_set_timebase(uint64_t hz);
+/** What log_set_timebase() said; 0 until then. */
+uint64_t log_timebase(void);
 
 /** Hold console output back (timed phases); the lines appear, in order, when it is released. */
 void log_console_hold(bool hold);
@@ -62,7 +65,10 @@ void log_set_observer(void (*fn)(void *ctx, enum log_level level, const char *mo
 				 const char *text),
 		      void *ctx);
 
-/** For a panic: take the log from whoever holds it, and show what was held back. */
+/**
+ * For the end of a run: take the log from whoever holds it, for good, and show what was held back. Other harts that
+ * want to write afterwards wait for ever.
+ */
 void log_break(void);
 
 /** Write what the ring still holds, oldest first; says how many lines were lost. */
@@ -74,5 +80,5 @@ void log_dump(struct out *out);
  */
 uint64_t log_walk(void (*fn)(void *ctx, enum log_level level, const char *line), void *ctx);
 
-/** The console as a struct out: for answers of commands. */
+/** The console as a struct out: for answers of commands. Pieces of up to 128 bytes are written whole. */
 struct out *console_out(void);

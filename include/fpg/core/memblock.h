@@ -336,6 +336,14 @@ void memblock_set_array_place(memblock_place_fn find, void *ctx);
 void memblock_set_array_access(void *(*map)(phys_addr_t base, size_t bytes),
 			       void (*unmap)(void *va, size_t bytes));
 
+/**
+ * Ask @fails before each allocation and each growth of the tables: true makes that call fail as if there were no memory.
+ * NULL: none does. For tests of what happens then (fail_boot=).
+ */
+typedef bool (*memblock_alloc_filter_fn)(const char *function, phys_addr_t bytes,
+					 struct mem_owner owner);
+void memblock_set_alloc_filter(memblock_alloc_filter_fn fails);
+
 /** The linear map is on: reach the arrays through it, and forget memblock_set_array_access(). */
 void memblock_relocate_arrays(void);
 

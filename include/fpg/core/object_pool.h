@@ -15,7 +15,6 @@ struct object_pool {
 	uint32_t object_bytes;
 	/* private */
 	struct spinlock lock;
-	uint32_t per_page;
 	uint32_t used;
 	uint32_t pages;
 	void *partial;
@@ -23,9 +22,10 @@ struct object_pool {
 };
 
 /** @bytes a static pool for objects of @type. */
-#define OBJECT_POOL_INIT(pool_name, bytes)                             \
-	{                                                              \
-		.name = (pool_name), .object_bytes = (uint32_t)(bytes) \
+#define OBJECT_POOL_INIT(pool_name, bytes)                              \
+	{                                                               \
+		.name = (pool_name), .object_bytes = (uint32_t)(bytes), \
+		.lock = SPINLOCK_INIT_RANK(LOCK_LEAF)                   \
 	}
 
 /** A zeroed object, 16-byte aligned. Context: no lock held. Return: NULL when there is no page (not logged) */

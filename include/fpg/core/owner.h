@@ -32,7 +32,8 @@
 	X(OWNER_LEDGER, "ledger snapshots")       \
 	X(OWNER_HART, "hart stacks and areas")    \
 	X(OWNER_BOOT, "boot allocation")          \
-	X(OWNER_PAGE_ZERO, "page 0")
+	X(OWNER_PAGE_ZERO, "page 0")              \
+	X(OWNER_PAGE_OWNER, "page owner records")
 
 enum owner_kind {
 #define X(id, name) id,

@@ -45,6 +45,8 @@ struct page {
 			uint32_t movable_ops;
 			uint32_t owner;
 		};
+		/** With PAGE_F_ANON: the one mapping, see page_anon_mapping(). */
+		uint64_t mapping;
 		uint64_t second;
 	};
 };
@@ -91,6 +93,14 @@ enum page_state {
 
 /** The frame's contents belong to the frame table itself. */
 #define PAGE_F_TABLE (1ULL << 12)
+/** The frame holds a page table. */
+#define PAGE_F_PT    (1ULL << 13)
+
+/** Allocated, and mapped once in a user's address space: `mapping` says where. */
+#define PAGE_F_ANON (1ULL << 13)
+
+/** With PAGE_F_ANON: hidden from its user while it is copied elsewhere; a fault on it waits. */
+#define PAGE_F_MIGRATING (1ULL << 14)
 
 static inline uint64_t page_word(enum page_state state, unsigned int order, unsigned int type,
 				 unsigned int zone)
@@ -127,6 +137,47 @@ static inline unsigned int page_word_refs(uint64_t word)
 static inline uint64_t page_word_with_order(uint64_t word, unsigned int order)
 {
 	return (word & ~PAGE_ORDER_MASK) | (uint64_t)order << PAGE_ORDER_SHIFT;
+}
+
+/* ---- anonymous pages -------------------------------------------------------------------------- */
+
+/*
+ * The second word: bits 0-47 the virtual page number (Sv57 has 44 for a user), 48-63 the id of the
+ * address space. It holds still only under that address space's lock.
+ */
+#define PAGE_ANON_MM_SHIFT 48
+
+static inline uint64_t page_anon_mapping(uint32_t mm_id, vaddr_t va)
+{
+	return (uint64_t)mm_id << PAGE_ANON_MM_SHIFT | va.v >> PAGE_SHIFT;
+}
+
+static inline uint32_t page_anon_mm(uint64_t mapping)
+{
+	return (uint32_t)(mapping >> PAGE_ANON_MM_SHIFT);
+}
+
+static inline vaddr_t page_anon_address(uint64_t mapping)
+{
+	return vaddr((mapping & ((1ULL << PAGE_ANON_MM_SHIFT) - 1)) << PAGE_SHIFT);
+}
+
+static inline bool page_is_anon(const struct page *page)
+{
+	const uint64_t both = PAGE_STATE_MASK | PAGE_F_ANON;
+	return (__atomic_load_n(&page->word, __ATOMIC_ACQUIRE) & both) ==
+	       ((uint64_t)PAGE_ALLOCATED << PAGE_STATE_SHIFT | PAGE_F_ANON);
+}
+
+/** Set and clear flags of a page in use; references may change meanwhile. */
+static inline void page_flags_set(struct page *page, uint64_t flags)
+{
+	__atomic_fetch_or(&page->word, flags, __ATOMIC_RELEASE);
+}
+
+static inline void page_flags_clear(struct page *page, uint64_t flags)
+{
+	__atomic_fetch_and(&page->word, ~flags, __ATOMIC_RELEASE);
 }
 
 /* ---- frame, record, address ------------------------------------------------------------------ */

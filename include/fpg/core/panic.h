@@ -3,6 +3,7 @@
 #pragma once
 
 #include "fpg/base/compiler.h"
+#include "fpg/base/types.h"
 
 /** Exit statuses of a run, printed in `firstpage: exit N`. */
 enum exit_status {
@@ -21,6 +22,10 @@ FPG_NORETURN void panic(const char *fmt, ...) FPG_PRINTF(1, 2);
 
 /** Flush the log, print `firstpage: exit N` as the last line, end the machine. */
 FPG_NORETURN void firstpage_exit(int code);
+
+struct port_trap;
+/** Who resolves page faults of copies from and to user memory (trap_ops.user_fault). NULL: nobody. */
+void panic_set_user_fault(bool (*fn)(const struct port_trap *trap));
 
 /** Register the trap and check hooks; first thing in C. */
 void panic_init(void);

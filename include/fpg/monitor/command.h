@@ -79,6 +79,12 @@ const struct monitor_command *monitor_find(const char *name);
 FPG_MUST_CHECK int monitor_run_line(struct monitor *m, const char *line);
 
 /**
+ * Run one command that is split into words already, inside another one: @m->command is NULL afterwards.
+ * Return: as monitor_run_line()
+ */
+FPG_MUST_CHECK int monitor_run_command(struct monitor *m, int argc, char **argv);
+
+/**
  * Say why the running command fails: `name: text`, or a JSON object with "error".
  * Return: @err, so that a command ends with `return monitor_fail(m, -EINVAL, …)`
  */

@@ -6,17 +6,31 @@
 #include "fpg/base/out.h"
 #include "fpg/pagetable/pt.h"
 
-/** Merged runs with permissions and leaf sizes, tables used, and the count of W+X pages. */
+/**
+ * Merged ranges with permissions and leaf sizes, tables used, and the count of W+X pages.
+ *
+ * Context of all: any hart, no lock held; other harts are held meanwhile
+ */
 void pagetable_print(struct out *out);
 
 /**
- * The same as one object: mode, root, wx_pages, tables, leaves (by size), zero_bytes, ranges. null
- * without a map.
+ * The same as one object: mode, root, wx_pages, tables, leaves (by size), mapped_bytes, zero_bytes, hidden_bytes,
+ * linear_offset, ranges. null without a map.
  */
 void pagetable_json(struct json *j);
 
-/** Each level that hardware passes on its way to @va. */
-void pagetable_print_walk(struct out *out, vaddr_t va);
+/**
+ * Each level that hardware passes on its way to @va.
+ *
+ * Return: 0 | -ENODEV (no final tables) | -EINVAL (not canonical); nothing printed then
+ */
+FPG_MUST_CHECK int pagetable_print_walk(struct out *out, vaddr_t va);
+
+/** The same as members of the object that @begin begins; not called after an error. */
+FPG_MUST_CHECK int pagetable_json_walk(vaddr_t va, struct json *(*begin)(void *ctx), void *ctx);
+
+/** What leaves of 64 KiB are called. */
+#define PT_NAPOT_NAME "64K"
 
 /**
  * "rwxug" with '-' for what is missing, then "nc" or "io". @buf at least PT_PROT_TEXT bytes.

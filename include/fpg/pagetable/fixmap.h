@@ -21,8 +21,11 @@
 /** 4 KiB leaves in one table. Source: RISC-V Privileged v1.12, 4.4.1 (2^9 entries of 8 bytes). */
 #define FIXMAP_TABLE_ENTRIES 512U
 
-/** Tables of 4 KiB leaves: 2 MiB of addresses each. */
-#define FIXMAP_L0_TABLES 8U
+/**
+ * Tables of 4 KiB leaves: 2 MiB of addresses each. All tables of the kernel's map are open while it is built, 16 MiB
+ * where debug_pagealloc wants 4 KiB leaves for 8 GiB.
+ */
+#define FIXMAP_L0_TABLES 12U
 
 /** Largest device tree blob, which may begin anywhere in a page; equals DT_MAX_BYTES of core. */
 #define FIXMAP_DTB_BYTES (4UL << 20)
@@ -52,7 +55,7 @@ enum fixmap_slot {
 /** Windows open at once. */
 #define FIXMAP_MAX_WINDOWS 64U
 
-static_assert(FIXMAP_WINDOW_BYTES >= (8UL << 20), "windows: at least 8 MiB beside the blob");
+static_assert(FIXMAP_WINDOW_BYTES >= (18UL << 20), "windows: tables for 4 KiB leaves of 8 GiB");
 
 /** Tables of the slot, in .bss; 4 KiB aligned as hardware wants them (Privileged v1.12, 4.3.2). */
 struct fixmap_tables {

@@ -6,7 +6,7 @@
  * Level 0 entries are 4 KiB leaves; a leaf at level n covers 4 KiB << (9 * n). The encoding takes
  * the level although the hardware's is the same at each: host tests replace it (FPG_PTE_HEADER) by
  * one that differs per level, so that code which mixes levels up fails there. An absent entry is
- * all zero in every encoding.
+ * all zero in every encoding; one that is neither absent nor present is a hidden leaf.
  */
 #pragma once
 
@@ -71,8 +71,26 @@ static inline uint64_t pt_level_bytes(unsigned int level)
 /** "4K", "2M", "1G", "512G", "256T". */
 const char *pt_level_name(unsigned int level);
 
+/**
+ * Entries of level 0 that one 64 KiB leaf takes, and its bytes. Source: Privileged v1.12, chapter 5
+ * (Svnapot).
+ */
+#define PT_NAPOT_ENTRIES 16U
+#define PT_NAPOT_BYTES	 (PT_NAPOT_ENTRIES * PAGE_SIZE)
+
+static inline bool pte_none(pte_t pte)
+{
+	return pte.v == 0;
+}
+
 #ifdef FPG_PTE_HEADER
 #include FPG_PTE_HEADER
 #else
 #include "fpg/pagetable/pte_riscv.h"
 #endif
+
+/** Bytes that a leaf maps. */
+static inline uint64_t pte_leaf_bytes(unsigned int level, pte_t pte)
+{
+	return pte_is_napot(level, pte) ? PT_NAPOT_BYTES : pt_level_bytes(level);
+}

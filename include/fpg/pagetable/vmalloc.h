@@ -3,6 +3,9 @@
  * The vmalloc window: areas of kernel addresses over single pages (vmalloc, vmap) or device registers (ioremap), a
  * guard page beside each. Names and meanings are Linux's. Callable from any hart with no lock held; before the page
  * allocator there is only early_ioremap() (fixmap.h).
+ *
+ * When a call fails, everything is as before. When an area ends, all harts are fenced before its pages, and then its
+ * addresses, can be anybody else's.
  */
 #pragma once
 
@@ -25,7 +28,12 @@ enum vm_area_kind {
 	VM_AREA_KIND_COUNT
 };
 
-/** The window exists from here on. Needs kernel_map and the page allocator. Return: 0 | -ENOMEM */
+const char *vm_area_kind_name(enum vm_area_kind kind);
+
+/**
+ * The window exists from here on; calls before fail. Needs kernel_map_activate(), page_alloc_init() and
+ * kernel_pt_hand_over(). Return: 0 | -ENODEV (no kernel map)
+ */
 FPG_MUST_CHECK int vmalloc_init(void);
 
 /** @bytes rounded up to pages, each page from the page allocator, read-write. Return: NULL, logged unless NOWARN */
@@ -46,6 +54,7 @@ void vunmap(const void *addr);
 void *ioremap(phys_addr_t phys, size_t bytes);
 /** The same, non-cacheable (write-combining). */
 void *ioremap_wc(phys_addr_t phys, size_t bytes);
+/** Any address of the first page will do. */
 void iounmap(const void *addr);
 
 /** A stack of @bytes (whole pages), an unmapped page below and above. Return: its low end, or NULL, logged */
@@ -56,13 +65,16 @@ struct vm_area_info {
 	vaddr_t start;
 	uint64_t bytes;
 	enum vm_area_kind kind;
+	/** As mapped: what the hart does not know is left out. */
 	uint32_t prot;
-	/** Of ioremap. */
+	/** Of ioremap: of the first page. */
 	phys_addr_t phys;
 	/** Return address of who asked. */
 	uint64_t caller;
 };
-/** Ascending. Return false to stop. @fn may not call into this file. */
+/**
+ * Ascending. Return false to stop. No lock is held meanwhile: areas that come or go during the walk are seen or not.
+ */
 void vmalloc_for_each(bool (*fn)(void *ctx, const struct vm_area_info *area), void *ctx);
 
 /** Give back what is kept for reuse (empty pages of area records). */

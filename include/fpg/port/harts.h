@@ -28,12 +28,16 @@ struct port_hart_head {
 	void *local;
 	uint64_t id;
 	uint32_t index;
-	uint32_t reserved;
+	/** core's (spinlock.h): spin locks that this hart holds or waits for. Zero at the start. */
+	uint32_t lock_depth;
 };
 
 #if defined(FPG_HOSTED)
-/** platform/host: a thread of the test is a hart. */
-extern __thread struct port_hart_head port_host_head;
+/**
+ * platform/host: a thread of the test is a hart. Local-exec, because it is always linked into a program: with the model
+ * gcc 12 would take, -fsanitize=null tests the flags of an addition that ld turns into lea, which sets none.
+ */
+extern __thread struct port_hart_head port_host_head __attribute__((tls_model("local-exec")));
 static inline struct port_hart_head *port_hart_head(void)
 {
 	return &port_host_head;
@@ -118,11 +122,24 @@ void port_ipi_poll(void);
 /** Let IPIs (and the timer) interrupt this hart whenever interrupts are not masked. */
 void port_irq_enable_sources(void);
 
-/** Sleep until an interrupt is pending (wfi); may return early. Interrupts masked: none is taken here. */
+/** Unmask interrupts on this hart, whatever they were: a hart starts with them masked. */
+void port_irq_unmask(void);
+
+/**
+ * Sleep until an interrupt is pending (wfi); may return early. Interrupts masked: none is taken here. An IPI that came
+ * before the call ends the sleep too, so: mask, look for work, wait, port_ipi_poll(), unmask.
+ */
 void port_wait_for_interrupt(void);
 
-/** Interrupt this hart when port_time_ticks() reaches @ticks; UINT64_MAX: never. Source: SBI v2.0, chapter 6 (TIME). */
-void port_timer_set(uint64_t ticks);
+/**
+ * Interrupt this hart once, when port_time_ticks() reaches @ticks; UINT64_MAX: never. In the kernel that only ends
+ * port_wait_for_interrupt(); in port_user_run() it ends the run. Source: SBI v2.0, chapter 6 (TIME), else legacy 5.2.
+ * Return: false when the firmware cannot
+ */
+bool port_timer_set(uint64_t ticks);
+
+/** Interrupts that came on this hart though nobody asked for them; each source is masked when it does. */
+uint64_t port_irq_unexpected(void);
 
 /* ---- fences on other harts -------------------------------------------------------------------------------- */
 
@@ -130,8 +147,9 @@ void port_timer_set(uint64_t ticks);
 #define PORT_TLB_ALL  UINT64_MAX
 
 /**
- * Fence address translation on the harts of @mask, this one excluded, and wait until it is done: [va, va + bytes) of
- * @asid, or of every address space with global leaves (PORT_ASID_ALL); bytes PORT_TLB_ALL: everything.
+ * Fence address translation on the harts of @mask, this one excluded, and wait until it is done: the pages of
+ * [va, va + bytes) of @asid, or of every address space with global leaves (PORT_ASID_ALL); bytes PORT_TLB_ALL: all of
+ * them. Harts that were never started are left out.
  * Uses RFENCE, never an IPI of ours, so the harts may have interrupts masked. Source: SBI v2.0, chapter 8 (RFENCE).
  * Return: 0 | -ENOTSUP | -EIO
  */

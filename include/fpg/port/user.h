@@ -16,11 +16,13 @@ struct port_user_regs {
 #define PORT_USER_TIMER ((uint64_t)1 << 63 | 5)
 
 /**
- * Run U-mode code on the address space in force until it traps; interrupts are on meanwhile, masked again on return.
- * IPIs are handled inside and the program goes on.
+ * Run U-mode code on the address space in force until it traps; interrupts are on meanwhile, and on return as they
+ * were at the call. IPIs are handled inside and the program goes on. Registers are exactly as @regs says: nothing of
+ * the kernel's is left in them; floating point and vectors are off, so their instructions are illegal.
  *
  * @regs  in and out: all registers of the program
- * @why   out: the trap; from_user is set; cause PORT_USER_TIMER when the timer ended it
+ * @why   out: the trap; from_user is set, frame is @regs; cause PORT_USER_TIMER when the timer ended it (at once when
+ *        port_timer_set()'s time came in the kernel since it was set)
  * Context: any hart, one program a hart at a time; the kernel stack stays in use
  */
 void port_user_run(struct port_user_regs *regs, struct port_trap *why);

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What happens to frames while a debug aid is in force, in the order that makes its messages right: a page is shown and
+ * looked at while its record still names the last owner, and hidden when the record names who freed it.
+ */
+#include "page_debug.h"
+
+#include "fpg/core/kernel_map_ops.h"
+#include "fpg/core/page_owner.h"
+#include "page_owner_private.h"
+
+uint32_t page_debug_on;
+
+void page_debug_alloc(struct pfn_range frames, gfp_t gfp, unsigned int order, uint64_t pc)
+{
+	if (page_debug_on & PAGE_DEBUG_MAP) {
+		debug_pagealloc_alloc(frames);
+	}
+	page_owner_alloc(frames, gfp, order, pc);
+}
+
+void page_debug_free(struct pfn_range frames, uint64_t pc)
+{
+	page_owner_free(frames, pc);
+	if (page_debug_on & PAGE_DEBUG_MAP) {
+		debug_pagealloc_free(frames);
+	}
+}
+
+void page_debug_hand_over(struct pfn_range frames)
+{
+	if (page_debug_on & PAGE_DEBUG_MAP) {
+		debug_pagealloc_hand_over(frames);
+	}
+}
+
+void page_debug_reset(void)
+{
+	kernel_map_ops_register(NULL);
+	page_owner_forget();
+	page_debug_on = 0;
+}
