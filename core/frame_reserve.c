@@ -15,7 +15,7 @@
 bool frame_reserve_put(struct frame_reserve *reserve, phys_addr_t pa)
 {
 	unsigned long flags = spin_lock_irqsave(&reserve->lock);
-	bool room = reserve->count < FRAME_RESERVE_PAGES;
+	bool room = reserve->count + reserve->out < FRAME_RESERVE_PAGES;
 	if (room) {
 		reserve->pages[reserve->count++] = pa;
 	}
@@ -23,9 +23,17 @@ bool frame_reserve_put(struct frame_reserve *reserve, phys_addr_t pa)
 	return room;
 }
 
+/** One population. */
+struct taking {
+	struct frame_reserve *reserve;
+	/** Taken and not given back. */
+	uint32_t pages;
+};
+
 static phys_addr_t reserve_take(void *ctx)
 {
-	struct frame_reserve *reserve = ctx;
+	struct taking *taking = ctx;
+	struct frame_reserve *reserve = taking->reserve;
 	phys_addr_t pa = 0;
 	if (fail_boot_now("frame_table_populate: a page for records")) {
 		return 0;
@@ -34,6 +42,8 @@ static phys_addr_t reserve_take(void *ctx)
 	if (reserve->count != 0) {
 		pa = reserve->pages[--reserve->count];
 		reserve->used++;
+		reserve->out++;
+		taking->pages++;
 	}
 	spin_unlock_irqrestore(&reserve->lock, flags);
 	return pa;
@@ -41,14 +51,27 @@ static phys_addr_t reserve_take(void *ctx)
 
 static void reserve_give(void *ctx, phys_addr_t pa)
 {
-	struct frame_reserve *reserve = ctx;
-	FPG_CHECK(frame_reserve_put(reserve, pa));
+	struct taking *taking = ctx;
+	struct frame_reserve *reserve = taking->reserve;
+	unsigned long flags = spin_lock_irqsave(&reserve->lock);
+	FPG_CHECK(taking->pages != 0);
+	taking->pages--;
+	reserve->out--;
 	reserve->used--;
+	reserve->pages[reserve->count++] = pa;
+	spin_unlock_irqrestore(&reserve->lock, flags);
 }
 
 int zone_populate(struct zone *zone, struct pfn_range frames)
 {
-	return frame_table_populate(frames, reserve_take, reserve_give, &zone->reserve);
+	struct taking taking = { &zone->reserve, 0 };
+	int err = frame_table_populate(frames, reserve_take, reserve_give, &taking);
+	if (taking.pages != 0) {
+		unsigned long flags = spin_lock_irqsave(&zone->reserve.lock);
+		zone->reserve.out -= taking.pages;
+		spin_unlock_irqrestore(&zone->reserve.lock, flags);
+	}
+	return err;
 }
 
 int zone_populate_fn(void *ctx, struct pfn_range frames)

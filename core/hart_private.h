@@ -16,7 +16,7 @@ struct hart_request {
 };
 
 enum work_state {
-	/** Not in the parking loop yet, or never: the boot hart. */
+	/** Not online yet, or never parked: the boot hart. */
 	WORK_NONE,
 	WORK_IDLE,
 	/** Somebody fills it in. */
@@ -39,6 +39,7 @@ struct hart_block {
 	struct hart hart;
 	/** How it was started, to do it again. Boot hart only. */
 	struct port_hart_start start;
+	struct hart_request request;
 	uint32_t starts;
 	/** Somebody's call runs on it, or it is held. Only the hart itself looks. */
 	bool in_handler;
@@ -46,14 +47,13 @@ struct hart_block {
 	uint32_t lock_count;
 	uint32_t lock_rank[HART_MAX_LOCKS];
 
-	/* Written by others, or read by them: a cache line each. */
+	/* What others write to ask of this hart, in a line of its own. */
 
 	/** Bit n: hart n's request is for this hart, too; atomic. */
 	hart_mask_t callers FPG_ALIGNED(64);
 	/** The word of the hold that this hart has obeyed, see hart_hold.c; atomic. */
 	uint64_t held;
-	struct hart_request request FPG_ALIGNED(64);
-	struct hart_work work FPG_ALIGNED(64);
+	struct hart_work work;
 };
 
 static inline struct hart_block *this_block(void)

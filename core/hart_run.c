@@ -28,8 +28,6 @@ void hart_park_loop(void *arg)
 {
 	struct hart_block *me = this_block();
 	(void)arg;
-	__atomic_store_n(&me->hart.doing, "idle", __ATOMIC_RELAXED);
-	__atomic_store_n(&me->work.state, WORK_IDLE, __ATOMIC_RELEASE);
 	for (;;) {
 		unsigned long flags = port_irq_save();
 		bool ready = __atomic_load_n(&me->work.state, __ATOMIC_ACQUIRE) == WORK_READY;

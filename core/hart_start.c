@@ -32,6 +32,9 @@ void hart_main(void *arg)
 					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
 		port_hart_stop();
 	}
+	/* Whoever sees it online may give it work at once. */
+	__atomic_store_n(&me->hart.doing, "idle", __ATOMIC_RELAXED);
+	__atomic_store_n(&me->work.state, WORK_IDLE, __ATOMIC_RELEASE);
 	hart_set_online(hart_mask_of(me->hart.index));
 	/* Mappings that changed before the bit was seen were not fenced here. */
 	port_tlb_flush_all();

@@ -93,8 +93,10 @@ static bool log_lock(unsigned long *flags)
 	uint32_t me = port_hart_index() + 1;
 	uint32_t breaker = __atomic_load_n(&log_state.breaker, __ATOMIC_ACQUIRE);
 	if (breaker != 0) {
-		while (breaker != me) {
-			port_relax();
+		if (breaker != me) {
+			for (;;) {
+				port_relax();
+			}
 		}
 		*flags = port_irq_save();
 		return true;

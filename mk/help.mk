@@ -15,7 +15,7 @@ Firstpage: what an operating system does between its first instruction and its f
   make unit            host tests with sanitizers (T=memblock: only those whose file name contains it)
   make test-image      build/firstpage-test.bin: the image with target tests built in (command ktap)
   make bench           instructions counted on QEMU, to the digit (N=pagetable: only those rows)
-  make fuzz            fuzzers, each for FUZZ_SECONDS=60
+  make fuzz            fuzzers, each for FUZZ_SECONDS=60, or FUZZ_RUNS=1000000 inputs
   make soak            long runs of everything random
   make format          clang-format in place
   make tidy cppcheck   static checks

@@ -51,7 +51,6 @@ int cmd_pagetable(struct monitor *m, int argc, char **argv)
 	}
 	if (m->json) {
 		struct json *j = monitor_json_begin(m);
-		json_key(j, "pagetable");
 		pagetable_json(j);
 		monitor_json_end(m);
 	} else {

@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/** "rwx", then "stack" or "heap". */
+/** "rwx" with '-' for what is missing; what may be written may be read. */
 static const char *prot_text(char text[4], uint32_t prot)
 {
 	text[0] = prot & (PROT_READ | PROT_WRITE) ? 'r' : '-';
@@ -75,8 +75,9 @@ static bool print_space(void *ctx, const struct mm_info *info)
 		   info->id, info->name, info->asid, info->anon_pages, info->table_pages,
 		   info->faults, info->running != 0 ? "running" : "at rest");
 	for (uint64_t i = 0; mm_area_at(info->id, i, &a); i++) {
-		out_printf(out, "    0x%012" PRIx64 "-0x%012" PRIx64 " %s %s\n", a.start.v, a.end.v,
-			   prot_text(prot, a.prot), area_kind(&a));
+		const char *kind = area_kind(&a);
+		out_printf(out, "    0x%012" PRIx64 "-0x%012" PRIx64 " %s%s%s\n", a.start.v,
+			   a.end.v, prot_text(prot, a.prot), *kind != '\0' ? " " : "", kind);
 	}
 	return true;
 }
@@ -103,8 +104,8 @@ int cmd_mm(struct monitor *m, int argc, char **argv)
 		return 0;
 	}
 	mm_for_each(print_space, m->out);
-	out_printf(m->out, "  %" PRIu32 " spaces now, %" PRIu64 " made since the start\n",
-		   mm_count(), mm_created());
+	out_printf(m->out, "  %" PRIu32 " space%s now, %" PRIu64 " made since the start\n",
+		   mm_count(), mm_count() == 1 ? "" : "s", mm_created());
 	if (asids.usable != 0) {
 		out_printf(m->out, "  %" PRIu32 " ASIDs, rolled over %" PRIu64 " times\n",
 			   asids.usable, asids.roll_overs);

@@ -115,6 +115,8 @@ static int read_request(struct monitor *m, int argc, char **argv)
 			run.keep = true;
 		} else if (i == 2 && parse_size_all(argv[i], &run.arg) == 0) {
 			run.arg_given = true;
+		} else if (i == 2 && argv[i][0] >= '0' && argv[i][0] <= '9') {
+			return monitor_fail(m, -EINVAL, "'%s' is not a number", argv[i]);
 		} else {
 			return monitor_fail(m, -EINVAL, "usage: user NAME [ARG] [on HARTS] [keep]");
 		}

@@ -244,14 +244,13 @@ void pagetable_json(struct json *j)
 {
 	const struct kernel_map *map = kernel_map_active();
 	if (map == NULL) {
-		json_string(j, NULL);
+		json_kv_string(j, "mode", NULL);
 		return;
 	}
 	struct ranges w = { .layout = map->layout, .show = json_range, .to = j };
 	struct pt_totals t;
 	harts_hold();
 	pt_totals(&map->pt, &t);
-	json_object_begin(j);
 	json_kv_string(j, "mode", map->pt.mode->name);
 	json_kv_hex(j, "root", map->pt.root);
 	json_kv_u64(j, "wx_pages", t.wx_pages);
@@ -265,6 +264,5 @@ void pagetable_json(struct json *j)
 	json_array_begin(j);
 	for_each_range(&w, &map->pt);
 	json_array_end(j);
-	json_object_end(j);
 	harts_release();
 }

@@ -126,6 +126,8 @@ void mm_switch(struct mm *mm)
 	const hart_mask_t bit = hart_mask_of(hart->index);
 	if (old != mm) {
 		const bool numbered = asids > 1;
+		/* It leaves what it runs: a roll-over need not keep that one's number for it. */
+		active[hart->index] = 0;
 		if (mm != NULL && numbered) {
 			take_asid(mm);
 		} else if (mm != NULL) {

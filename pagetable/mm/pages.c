@@ -10,6 +10,7 @@
 #include "mm_private.h"
 
 #include "fpg/base/errno.h"
+#include "fpg/core/hart.h"
 #include "fpg/core/page_alloc.h"
 #include "fpg/port/port.h"
 
@@ -47,6 +48,10 @@ int mm_map_page(struct mm *mm, vaddr_t addr, struct page *page, uint32_t prot)
 	 * Privileged v1.12, 4.2.1 (implicit reads are ordered by fences before the store they see).
 	 */
 	__atomic_thread_fence(__ATOMIC_RELEASE);
+	if ((prot & PROT_EXEC) != 0) {
+		/* Some hart may have fetched other code from this memory: somebody else's. */
+		flush_icache_mask(harts_online());
+	}
 	int err = pt_map(&mm->pt, addr, page_to_phys(page), PAGE_SIZE, mm_leaf_prot(prot), 0);
 	if (err != 0) {
 		FPG_CHECK(err == -ENOMEM);

@@ -100,6 +100,7 @@ int rmap_migrate_unmap(struct page *page)
 	return err;
 }
 
+/** The bit goes after the fence: a hart that finds it clear may rely on what another one fenced. */
 static void fence_hidden(struct mm *mm)
 {
 	unsigned long irq = spin_lock_irqsave(&mm->lock);
@@ -107,6 +108,9 @@ static void fence_hidden(struct mm *mm)
 		flush_tlb_mm_range(&mm->tlb, vaddr(mm->hidden_lo), mm->hidden_hi - mm->hidden_lo);
 		mm->hidden_lo = mm->hidden_hi;
 	}
+	unsigned long inner = spin_lock_irqsave(&unfenced_lock);
+	unfenced[mm->id / 64] &= ~(1ULL << (mm->id % 64));
+	spin_unlock_irqrestore(&unfenced_lock, inner);
 	spin_unlock_irqrestore(&mm->lock, irq);
 }
 
@@ -115,7 +119,6 @@ void rmap_migrate_fence(void)
 	for (uint32_t i = 0; i < ARRAY_SIZE(unfenced); i++) {
 		unsigned long irq = spin_lock_irqsave(&unfenced_lock);
 		uint64_t word = unfenced[i];
-		unfenced[i] = 0;
 		spin_unlock_irqrestore(&unfenced_lock, irq);
 		for (uint32_t bit = 0; word != 0; bit++, word >>= 1) {
 			struct mm *mm = (word & 1) != 0 ? mm_visit(i * 64 + bit) : NULL;

@@ -41,7 +41,7 @@ enum host_trouble {
 	/** The first time it runs elsewhere and stops, as under OpenSBI 1.1 now and then. */
 	HOST_HART_STRAYS
 };
-void host_set_trouble(uint64_t id, enum host_trouble trouble);
+void host_set_trouble(uint64_t id, enum host_trouble kind);
 
 /** The id of the hart this runs on. */
 void host_set_hart_id(uint64_t id);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Harts at work together: each answers each call, also when all call at once; locks exclude and are fair enough; held
+ * Harts at work together: each answers each call, also when all call at once; locks exclude; held
  * harts stand still and hold nothing; work goes to idle harts only; log lines stay whole; a trap or a full stack on any
  * hart is survived inside trap_expect(). On a machine with one hart the same tests run with nobody else.
  */
@@ -115,7 +115,7 @@ static struct {
 } guarded;
 
 enum {
-	LOCK_ROUNDS = 3000
+	LOCK_ROUNDS = 20000
 };
 
 static int count_guarded(void *arg)
@@ -167,7 +167,7 @@ static void look_while_held(void)
 	for (unsigned int i = 0; i < PORT_MAX_HARTS; i++) {
 		before[i] = held.steps[i];
 	}
-	/* Free, and it can be taken: nobody waits in the queue either. */
+	/* Free, and it can be taken. */
 	held.locked += spin_is_locked(&counter_lock);
 	unsigned long flags = spin_lock_irqsave(&counter_lock);
 	spin_unlock_irqrestore(&counter_lock, flags);

@@ -109,6 +109,8 @@ static void the_ranges_of_the_json_add_up_to_its_totals(void **state)
 		assert_int_equal(sum_of("hidden_bytes"), 4 * PAGE_SIZE);
 		snprintf(text, sizeof(text), "\"mode\":\"%s\"", map.pt.mode->name);
 		assert_true(says(text) && says("\"wx_pages\":0,"));
+		/* Members of the answer itself, not of one inside it. */
+		assert_true(says("\"command\":\"pagetable\",\"version\":1,\"mode\":"));
 		snprintf(text, sizeof(text), "\"leaves\":{\"4K\":%llu,\"64K\":0,\"2M\":",
 			 (unsigned long long)t.leaves[0]);
 		assert_true(says(text));

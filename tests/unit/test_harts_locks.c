@@ -188,6 +188,7 @@ static int log_for_ever(void *arg)
 
 static void panic_while_others_log(void)
 {
+	log_set_console_level(LOG_WARN);
 	start_harts(3);
 	(void)!hart_run_mask(6, "logging", log_for_ever, NULL, NULL);
 }

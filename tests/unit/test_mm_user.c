@@ -252,6 +252,25 @@ static void moves_fence_only_what_moved_and_where_it_is_used(void **state)
 	mm_destroy(mm);
 }
 
+static void pages_to_execute_are_fenced_for_fetches(void **state)
+{
+	(void)state;
+	vaddr_t at;
+	struct host_fence_counts before;
+	struct host_fence_counts after;
+	struct mm *mm = mm_create("test");
+	host_fence_counts_read(&before);
+	assert_int_equal(mm_mmap(mm, vaddr(0x100000), PAGE_SIZE, RW, MAP_FIXED | MAP_POPULATE, &at),
+			 0);
+	host_fence_counts_read(&after);
+	assert_int_equal(after.fence_i, before.fence_i);
+	assert_int_equal(mm_mmap(mm, vaddr(0x200000), PAGE_SIZE, PROT_EXEC, MAP_FIXED, &at), 0);
+	assert_int_equal(mm_fault(mm, vaddr(0x200000), MM_EXEC), 0);
+	host_fence_counts_read(&after);
+	assert_true(after.fence_i > before.fence_i);
+	mm_destroy(mm);
+}
+
 static void pages_that_are_nobodys_memory_have_no_mapping(void **state)
 {
 	(void)state;
@@ -278,6 +297,7 @@ int main(void)
 		MM_TEST(copies_fault_pages_in_and_respect_protection),
 		MM_TEST(a_pinned_page_stays_and_outlives_its_mapping),
 		MM_TEST(moves_fence_only_what_moved_and_where_it_is_used),
+		MM_TEST(pages_to_execute_are_fenced_for_fetches),
 		MM_TEST(pages_that_are_nobodys_memory_have_no_mapping),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

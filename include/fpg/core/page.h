@@ -97,10 +97,13 @@ enum page_state {
 #define PAGE_F_PT    (1ULL << 13)
 
 /** Allocated, and mapped once in a user's address space: `mapping` says where. */
-#define PAGE_F_ANON (1ULL << 13)
+#define PAGE_F_ANON (1ULL << 15)
 
 /** With PAGE_F_ANON: hidden from its user while it is copied elsewhere; a fault on it waits. */
 #define PAGE_F_MIGRATING (1ULL << 14)
+
+static_assert((PAGE_F_TABLE ^ PAGE_F_PT ^ PAGE_F_ANON ^ PAGE_F_MIGRATING) == 0xf000,
+	      "four flags, a bit each of 12 to 15");
 
 static inline uint64_t page_word(enum page_state state, unsigned int order, unsigned int type,
 				 unsigned int zone)

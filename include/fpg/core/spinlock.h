@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Ticket spin locks of 32-bit words, always taken with interrupts off (docs/locks.md). Harts get a lock in the order
- * in which they asked for it. A hart that waits calls port_relax(), which answers IPIs, so it cannot keep another one
- * from an answer to hart_call().
+ * Spin locks of 32 bits, always taken with interrupts off (docs/locks.md, which also says why they are not fair). A hart
+ * that waits calls port_relax(), which answers IPIs, so it cannot keep another one from an answer to hart_call().
  *
  * Invariants: a hart that holds or waits for a lock counts it in lock_depth, and is not parked by harts_hold() until it
- * has none: so the hart that parked the others finds every lock free and nobody in the queue. With CONFIG_DEBUG_CHECKS each hart takes ranked
+ * has none: so the hart that parked the others finds every lock free. With CONFIG_DEBUG_CHECKS each hart takes ranked
  * locks in ascending order only, and none inside an IPI handler.
  */
 #pragma once
@@ -50,9 +49,8 @@ enum lock_rank {
 #define LOCK_RANK(rank, minor) ((uint32_t)(rank) << LOCK_MINOR_BITS | ((uint32_t)(minor)&0xffff))
 
 struct spinlock {
-	/** The ticket of the hart that comes next, and the one that has its turn. Equal: free. */
-	uint32_t next;
-	uint32_t serving;
+	/** 1: somebody has it; atomic. */
+	uint32_t locked;
 	/** LOCK_RANK(); 0: unranked. */
 	uint32_t rank;
 };
@@ -101,18 +99,18 @@ static inline FPG_MUST_CHECK unsigned long spin_lock_irqsave(struct spinlock *lo
 		spinlock_note_take(lock);
 	}
 	port_hart_head()->lock_depth++;
-	uint32_t ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
-	while (unlikely(__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != ticket)) {
-		port_relax();
+	while (unlikely(__atomic_exchange_n(&lock->locked, 1, __ATOMIC_ACQUIRE) != 0)) {
+		while (__atomic_load_n(&lock->locked, __ATOMIC_RELAXED) != 0) {
+			port_relax();
+		}
 	}
 	return flags;
 }
 
 static inline void spin_unlock_irqrestore(struct spinlock *lock, unsigned long flags)
 {
-	FPG_DEBUG_CHECK(__atomic_load_n(&lock->next, __ATOMIC_RELAXED) != lock->serving);
-	/* Only the holder writes it. */
-	__atomic_store_n(&lock->serving, lock->serving + 1, __ATOMIC_RELEASE);
+	FPG_DEBUG_CHECK(lock->locked == 1);
+	__atomic_store_n(&lock->locked, 0, __ATOMIC_RELEASE);
 	uint32_t depth = --port_hart_head()->lock_depth;
 	if (FPG_ENABLED(CONFIG_DEBUG_CHECKS)) {
 		spinlock_note_give(lock);
@@ -125,6 +123,5 @@ static inline void spin_unlock_irqrestore(struct spinlock *lock, unsigned long f
 
 static inline bool spin_is_locked(const struct spinlock *lock)
 {
-	return __atomic_load_n(&lock->next, __ATOMIC_RELAXED) !=
-	       __atomic_load_n(&lock->serving, __ATOMIC_RELAXED);
+	return __atomic_load_n(&lock->locked, __ATOMIC_RELAXED) != 0;
 }

@@ -38,6 +38,8 @@ struct frame_reserve {
 	uint32_t goal;
 	/** Somebody is refilling it. */
 	uint32_t busy;
+	/** Taken by a population under way: they may come back, so their places are kept free. */
+	uint32_t out;
 	/** Pages that back records now, taken from here. */
 	uint64_t used;
 	phys_addr_t pages[FRAME_RESERVE_PAGES];

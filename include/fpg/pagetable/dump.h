@@ -14,8 +14,8 @@
 void pagetable_print(struct out *out);
 
 /**
- * The same as one object: mode, root, wx_pages, tables, leaves (by size), mapped_bytes, zero_bytes, hidden_bytes,
- * linear_offset, ranges. null without a map.
+ * The same as members of the object that is open: mode, root, wx_pages, tables, leaves (by size), mapped_bytes,
+ * zero_bytes, hidden_bytes, linear_offset, ranges. Without a map only mode, null.
  */
 void pagetable_json(struct json *j);
 
