@@ -6,6 +6,8 @@
 #define LOG_MODULE "fail_boot"
 #include "fpg/core/fail_boot.h"
 
+#include "page_alloc_private.h"
+
 #include "fpg/core/log.h"
 #include "fpg/core/memblock.h"
 #include "fpg/core/symbols.h"
@@ -40,6 +42,8 @@ void fail_boot_set(uint64_t k)
 	__atomic_store_n(&counted, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&fail_boot_counting, 1, __ATOMIC_RELEASE);
 	memblock_set_alloc_filter(memblock_filter);
+	/* Cached pages are not counted: so there are none. */
+	page_alloc_debug_set(PAGE_ALLOC_BOOT, true);
 }
 
 /** The functions that led here, innermost first: with the message before it, this names the call. */
@@ -78,6 +82,7 @@ uint64_t fail_boot_end(void)
 	uint64_t n = fail_boot_count();
 	bool was_on = __atomic_exchange_n(&fail_boot_counting, 0, __ATOMIC_ACQ_REL) != 0;
 	memblock_set_alloc_filter(NULL);
+	page_alloc_debug_set(PAGE_ALLOC_BOOT, false);
 	if (was_on && wanted > n) {
 		pr_warn("fail_boot=%" PRIu64 ": none failed, the boot made %" PRIu64 " allocations",
 			wanted, n);

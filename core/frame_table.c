@@ -37,7 +37,8 @@ int frame_table_populate(struct pfn_range frames, phys_addr_t (*take)(void *ctx)
 		return -ENOMEM;
 	}
 	unsigned long flags = spin_lock_irqsave(&populate_lock);
-	int err = vmemmap->populated(frames) ? 0 : vmemmap->populate(frames, take, give, ctx);
+	/* What is populated already is left alone, at no more cost than asking first. */
+	int err = vmemmap->populate(frames, take, give, ctx);
 	spin_unlock_irqrestore(&populate_lock, flags);
 	return err;
 }

@@ -14,6 +14,7 @@
 #include "fpg/base/range.h"
 #include "fpg/core/devicetree.h"
 #include "fpg/core/log.h"
+#include "fpg/core/page_cache.h"
 #include "fpg/port/port.h"
 
 #include <inttypes.h>
@@ -245,6 +246,25 @@ static uint32_t look_at_tree(const struct dt_facts *facts)
 	return facts->cpu_count - 1;
 }
 
+static int make_caches(void *arg)
+{
+	(void)arg;
+	return page_cache_hart_start();
+}
+
+/** Page caches for those that came, one after the other: so each boot allocates in the same order. */
+static void give_caches(void)
+{
+	for (hart_mask_t m = harts_online() & ~hart_mask_of(hart_index()); m != 0; m &= m - 1) {
+		unsigned int index = bit_lowest(m);
+		int err = hart_run_on(index, "page caches", make_caches, NULL);
+		if (err != 0) {
+			pr_warn("hart %" PRIu64 " has no page caches (%s): it allocates slowly",
+				hart_block(index)->hart.id, errno_name(err));
+		}
+	}
+}
+
 static void log_result(void)
 {
 	unsigned int count = harts_online_count();
@@ -274,6 +294,9 @@ unsigned int harts_start(const struct dt_facts *facts, const struct hart_start_e
 			start_one(hart_block(bit_lowest(m)), env);
 		}
 		wait_for(asked);
+		if (page_cache_possible()) {
+			give_caches();
+		}
 	}
 	port_irq_unmask();
 	this_hart()->doing = "monitor";

@@ -28,8 +28,7 @@ void kernel_map_ops_register(const struct kernel_map_ops *new_ops)
 	FPG_CHECK(new_ops == NULL || (new_ops->map_pages != NULL && new_ops->hidden != NULL));
 	ops = new_ops;
 	changed_pages = 0;
-	page_debug_on = ops != NULL ? page_debug_on | PAGE_DEBUG_MAP :
-				      page_debug_on & ~PAGE_DEBUG_MAP;
+	page_debug_set(PAGE_DEBUG_MAP, ops != NULL);
 }
 
 bool debug_pagealloc_enabled(void)

@@ -8,13 +8,14 @@
  * memblock_free_all(); what memblock gave out stays reserved and is in the ledger from there.
  */
 #define LOG_MODULE "page_alloc"
-#include "page_alloc_private.h"
+#include "page_cache_private.h"
 #include "zone_private.h"
 
 #include "fpg/base/errno.h"
 #include "fpg/base/parse.h"
 #include "fpg/base/range.h"
 #include "fpg/core/fail_boot.h"
+#include "fpg/core/fail_page_alloc.h"
 #include "fpg/core/ledger.h"
 #include "fpg/core/log.h"
 #include "fpg/core/memblock_iter.h"
@@ -28,6 +29,23 @@
 #endif
 
 /* ---- which backend --------------------------------------------------------------------------- */
+
+static const struct palloc_ops *backend;
+
+void page_alloc_set_backend(const struct palloc_ops *ops)
+{
+	backend = ops;
+}
+
+const struct palloc_ops *page_alloc_backend(void)
+{
+	return backend;
+}
+
+const char *page_alloc_backend_name(void)
+{
+	return backend != NULL ? backend->name : "none";
+}
 
 static const struct palloc_ops *default_backend(void)
 {
@@ -93,8 +111,9 @@ static int reserve_init(struct zone *zone)
 		return -ENOMEM;
 	}
 	for (uint32_t i = 0; i < reserve->goal; i++) {
-		(void)frame_reserve_put(reserve, base + (phys_addr_t)i * PAGE_SIZE);
+		reserve->pages[i] = base + (phys_addr_t)i * PAGE_SIZE;
 	}
+	reserve->count = reserve->goal;
 	return 0;
 }
 
@@ -293,6 +312,9 @@ static int zone_add_free(struct zone *zone, struct pfn_range frames)
 	return err;
 }
 
+/** memblock's free memory was taken over. */
+static bool started;
+
 /** memblock's release function: bytes in, whole frames to their zones. */
 static void release(void *ctx, phys_addr_t base, phys_addr_t size, int nid)
 {
@@ -315,6 +337,10 @@ static void release(void *ctx, phys_addr_t base, phys_addr_t size, int nid)
 			       errno_name(err));
 		}
 		frames.start = part.end;
+	}
+	/* Memory that comes late counts, too. */
+	if (started) {
+		watermarks_setup();
 	}
 }
 
@@ -340,6 +366,9 @@ int page_alloc_init(const char *choice)
 		pr_err("this build has no page allocator");
 		return -EINVAL;
 	}
+	if (port_hart_head()->local == NULL) {
+		hart_init();
+	}
 	boot_stage_set(STAGE_ZONES);
 	int err = zone_init();
 	if (err != 0) {
@@ -348,6 +377,9 @@ int page_alloc_init(const char *choice)
 	boot_stage_set(STAGE_PALLOC);
 	start.ops = choose_backend(choice);
 	zone_for_each(start_zone, &start);
+	if (start.err == 0) {
+		start.err = page_cache_init();
+	}
 	if (start.err == 0 && (start.ops->caps & PALLOC_CAP_RECORDS)) {
 		start.err = populate_edges();
 	}
@@ -357,6 +389,8 @@ int page_alloc_init(const char *choice)
 	page_alloc_set_backend(start.ops);
 	memblock_set_release(release, NULL);
 	(void)memblock_free_all();
+	watermarks_setup();
+	started = true;
 	ledger_set_runs(palloc_ledger_runs);
 	zone_for_each(log_zone, NULL);
 	return 0;
@@ -364,8 +398,12 @@ int page_alloc_init(const char *choice)
 
 void page_alloc_reset(void)
 {
-	page_debug_reset();
+	started = false;
 	page_alloc_set_backend(NULL);
+	page_cache_reset();
+	page_debug_reset();
+	page_free_reset();
+	fail_page_alloc_set(NULL);
 	ledger_set_runs(NULL);
 	memblock_set_release(NULL, NULL);
 	zone_reset();

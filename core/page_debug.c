@@ -3,13 +3,19 @@
  * What happens to frames while a debug aid is in force, in the order that makes its messages right: a page is shown and
  * looked at while its record still names the last owner, and hidden when the record names who freed it.
  */
-#include "page_debug.h"
+#include "page_alloc_private.h"
 
 #include "fpg/core/kernel_map_ops.h"
 #include "fpg/core/page_owner.h"
 #include "page_owner_private.h"
 
 uint32_t page_debug_on;
+
+void page_debug_set(uint32_t aids, bool on)
+{
+	page_debug_on = on ? page_debug_on | aids : page_debug_on & ~aids;
+	page_alloc_debug_set(PAGE_ALLOC_WATCH, page_debug_on != 0);
+}
 
 void page_debug_alloc(struct pfn_range frames, gfp_t gfp, unsigned int order, uint64_t pc)
 {
@@ -38,5 +44,5 @@ void page_debug_reset(void)
 {
 	kernel_map_ops_register(NULL);
 	page_owner_forget();
-	page_debug_on = 0;
+	page_debug_set(PAGE_DEBUG_OWNER | PAGE_DEBUG_MAP, false);
 }

@@ -17,11 +17,14 @@
 #define PAGE_DEBUG_OWNER 1U
 #define PAGE_DEBUG_MAP	 2U
 
-/** Which aids are in force; set while one hart runs, read everywhere. */
+/** Which aids are in force; set by page_debug_set() while one hart runs, read everywhere. */
 extern uint32_t page_debug_on;
 
-/** In a public function only: who called it. */
+/** In a public function, or one that it was left for by a tail call: who called it. */
 #define PAGE_DEBUG_CALLER ((uint64_t)(uintptr_t)__builtin_return_address(0))
+
+/** Switch PAGE_DEBUG_… on or off: while one is on, all requests and frees pass by here. Context: no lock held */
+void page_debug_set(uint32_t aids, bool on);
 
 void page_debug_alloc(struct pfn_range frames, gfp_t gfp, unsigned int order, uint64_t pc);
 void page_debug_free(struct pfn_range frames, uint64_t pc);

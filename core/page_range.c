@@ -5,7 +5,7 @@
  * memory.
  */
 #define LOG_MODULE "page_alloc"
-#include "page_alloc_private.h"
+#include "page_cache_private.h"
 
 #include "fpg/base/bits.h"
 #include "fpg/base/range.h"
@@ -129,6 +129,7 @@ int alloc_contig_range(struct pfn_range range, gfp_t gfp, pfn_t *blocker)
 		return -ENOTSUP;
 	}
 	int err = zone_populate_all(zone, range);
+	bool drained = false;
 	while (err == 0) {
 		struct pfn_range want = { { 0 }, { 0 } };
 		unsigned long flags = spin_lock_irqsave(&zone->lock);
@@ -140,6 +141,13 @@ int alloc_contig_range(struct pfn_range range, gfp_t gfp, pfn_t *blocker)
 		}
 		want = pa->want;
 		spin_unlock_irqrestore(&zone->lock, flags);
+		if (err == -EBUSY && !drained && page_cache_any()) {
+			/* The frame in the way may be in a hart's cache. */
+			page_cache_drain_all();
+			drained = true;
+			err = 0;
+			continue;
+		}
 		if (err != -EAGAIN) {
 			break;
 		}

@@ -9,14 +9,14 @@ static_assert(MIGRATE_TYPE_COUNT <= 1 << PAGEBLOCK_BITS, "a migratetype fits an 
 
 size_t pageblock_map_bytes(struct pfn_range span)
 {
-	uint64_t start = ALIGN_DOWN(span.start.n, PAGEBLOCK_NR_PAGES);
+	uint64_t start = ALIGN_DOWN(span.start.n, MAX_ORDER_NR_PAGES);
 	uint64_t blocks = (ALIGN_UP(span.end.n, PAGEBLOCK_NR_PAGES) - start) >> PAGEBLOCK_ORDER;
 	return ROUND_UP(blocks, PAGEBLOCKS_A_WORD) / PAGEBLOCKS_A_WORD * sizeof(uint64_t);
 }
 
 void pageblock_map_init(struct pageblock_map *map, struct pfn_range span, void *words)
 {
-	map->base = pfn(ALIGN_DOWN(span.start.n, PAGEBLOCK_NR_PAGES));
+	map->base = pfn(ALIGN_DOWN(span.start.n, MAX_ORDER_NR_PAGES));
 	map->blocks = (ALIGN_UP(span.end.n, PAGEBLOCK_NR_PAGES) - map->base.n) >> PAGEBLOCK_ORDER;
 	map->special = 0;
 	map->words = words;

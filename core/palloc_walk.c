@@ -3,7 +3,7 @@
  * What reports need from the backends: all runs by ascending address, free blocks by order, counts,
  * checks.
  */
-#include "page_alloc_private.h"
+#include "page_cache_private.h"
 #include "zone_private.h"
 
 #include "fpg/base/bits.h"
@@ -20,8 +20,47 @@ struct walk {
 	struct zone *zone;
 	/** Only what lies here is passed on. */
 	struct pfn_range window;
+	/** Harts hold some of the zone. */
+	bool cached;
 	bool stopped;
 };
+
+/** Where the blocks beginning at @n stop being all cached, or all not. *@cached: which */
+static uint64_t alike_until(uint64_t n, uint64_t end, bool *cached)
+{
+	bool first = true;
+	while (n < end) {
+		uint64_t word = pfn_to_page(pfn(n))->word;
+		enum page_state state = page_word_state(word);
+		bool is = state == PAGE_CACHED && word >> PAGE_CACHE_SHIFT != 0;
+		if (!first && is != *cached) {
+			break;
+		}
+		*cached = is;
+		first = false;
+		bool unread = state == PAGE_NONE && n % FRAME_TABLE_CHUNK == 0 &&
+			      !frame_populated(pfn(n));
+		n += state != PAGE_NONE ? 1ULL << page_word_order(word) :
+		     unread		? FRAME_TABLE_CHUNK :
+					  1;
+	}
+	return n < end ? n : end;
+}
+
+/** A run in use, where harts may hold some of it: told apart by records. */
+static bool see_used(struct walk *w, const struct palloc_run *run)
+{
+	struct palloc_run part = *run;
+	for (uint64_t n = run->range.start.n; n < run->range.end.n && !w->stopped;) {
+		bool cached = false;
+		uint64_t until = alike_until(n, run->range.end.n, &cached);
+		part.range = (struct pfn_range){ pfn(n), pfn(until) };
+		part.state = cached ? PALLOC_RUN_CACHED : PALLOC_RUN_ALLOCATED;
+		w->stopped = !w->fn(w->ctx, w->zone, &part);
+		n = until;
+	}
+	return !w->stopped;
+}
 
 static bool see_run(void *ctx, const struct palloc_run *run)
 {
@@ -30,6 +69,9 @@ static bool see_run(void *ctx, const struct palloc_run *run)
 	part.range = pfn_range_common(run->range, w->window);
 	if (run->state == PALLOC_RUN_HOLE || pfn_range_pages(part.range) == 0) {
 		return run->range.start.n < w->window.end.n;
+	}
+	if (w->cached && run->state == PALLOC_RUN_ALLOCATED) {
+		return see_used(w, &part);
 	}
 	w->stopped = !w->fn(w->ctx, w->zone, &part);
 	return !w->stopped;
@@ -42,6 +84,7 @@ static void walk_zone(struct walk *w, struct zone *zone, struct pfn_range window
 	}
 	w->zone = zone;
 	w->window = window;
+	w->cached = page_cache_holds(zone);
 	zone->palloc->ops->walk(zone->palloc, see_run, w);
 }
 
@@ -99,7 +142,7 @@ static bool walk_memory(void *ctx, struct pfn_range frames, int nid)
 	return !w->stopped;
 }
 
-void palloc_walk_all(palloc_zone_run_fn fn, void *ctx)
+static void walk_all(palloc_zone_run_fn fn, void *ctx)
 {
 	struct walk w = { .fn = fn, .ctx = ctx };
 	bool overlap = false;
@@ -118,6 +161,14 @@ void palloc_walk_all(palloc_zone_run_fn fn, void *ctx)
 		next = (struct next_zone){ .from = next.found->span.end.n };
 		zone_for_each(find_next, &next);
 	}
+	harts_release();
+}
+
+void palloc_walk_all(palloc_zone_run_fn fn, void *ctx)
+{
+	harts_hold();
+	page_cache_drain_parked();
+	walk_all(fn, ctx);
 	harts_release();
 }
 
@@ -176,6 +227,7 @@ static bool ledger_run(void *ctx, struct zone *zone, const struct palloc_run *ru
 		[PALLOC_RUN_ALLOCATED] = LEDGER_ALLOCATED,
 		[PALLOC_RUN_META] = LEDGER_META,
 		[PALLOC_RUN_PADDING] = LEDGER_PADDING,
+		[PALLOC_RUN_CACHED] = LEDGER_CACHED,
 	};
 	struct ledger_view *view = ctx;
 	struct ledger_row row = {
@@ -199,7 +251,8 @@ static bool ledger_run(void *ctx, struct zone *zone, const struct palloc_run *ru
 void palloc_ledger_runs(ledger_fn fn, void *ctx)
 {
 	struct ledger_view view = { fn, ctx };
-	palloc_walk_all(ledger_run, &view);
+	/* Nothing is drained here: what the harts hold is shown. */
+	walk_all(ledger_run, &view);
 }
 
 /* ---- counts ---------------------------------------------------------------------------------- */
@@ -230,6 +283,7 @@ void zone_free_blocks(struct zone *zone, uint64_t blocks[MAX_PAGE_ORDER + 1])
 		blocks[order] = 0;
 	}
 	if (zone->palloc != NULL) {
+		page_cache_drain_all();
 		unsigned long flags = spin_lock_irqsave(&zone->lock);
 		zone->palloc->ops->walk(zone->palloc, count_blocks, blocks);
 		spin_unlock_irqrestore(&zone->lock, flags);
@@ -254,6 +308,7 @@ int zone_check(struct zone *zone, const char **why)
 	if (zone->palloc == NULL) {
 		return -ENODEV;
 	}
+	page_cache_drain_all();
 	unsigned long flags = spin_lock_irqsave(&zone->lock);
 	int err = zone->palloc->ops->check(zone->palloc, why);
 	zone->palloc->ops->stats(zone->palloc, &stats);
@@ -289,5 +344,5 @@ uint64_t page_alloc_free_pages(void)
 {
 	uint64_t sum = 0;
 	zone_for_each(sum_free, &sum);
-	return sum;
+	return sum + page_cache_pages(NULL);
 }

@@ -88,5 +88,12 @@ void zone_log(void)
 	if (ranges > LOGGED_RANGES) {
 		pr_info("  and %llu more", (unsigned long long)(ranges - LOGGED_RANGES));
 	}
+	for (int nid = 0; nid < MAX_NUMNODES; nid++) {
+		if (node_table[nid] != NULL) {
+			pr_info("Initmem setup node %d [mem 0x%016llx-0x%016llx]", nid,
+				first_byte(node_table[nid]->span),
+				last_byte(node_table[nid]->span));
+		}
+	}
 	zone_for_each(log_zone, NULL);
 }

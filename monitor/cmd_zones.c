@@ -7,6 +7,7 @@
 
 #include "fpg/base/parse.h"
 #include "fpg/core/page_alloc.h"
+#include "fpg/core/page_cache.h"
 #include "fpg/core/palloc_registry.h"
 
 #include <errno.h>
@@ -39,9 +40,17 @@ static bool print_zone(void *ctx, struct zone *zone)
 		   zone->palloc->ops->name, ull(zone->free_pages),
 		   format_size(size, sizeof(size), zone->free_pages << PAGE_SHIFT),
 		   ull(stats.largest_free_pages), ull(stats.meta_bytes));
+	struct zone_counters counters;
+	zone_counters_read(zone, &counters);
 	out_printf(out, "    %llu allocated, %llu freed, %llu missed, %llu frees refused\n",
-		   ull(zone->counters.allocs), ull(zone->counters.frees),
-		   ull(zone->counters.misses), ull(zone->counters.refused));
+		   ull(counters.allocs), ull(counters.frees), ull(counters.misses),
+		   ull(counters.refused));
+	out_printf(
+		out,
+		"    watermarks: min %llu, low %llu, high %llu; %llu kept for atomic requests; %llu in caches\n",
+		ull(zone->watermark[WMARK_MIN]), ull(zone->watermark[WMARK_LOW]),
+		ull(zone->watermark[WMARK_HIGH]), ull(zone->highatomic_pages),
+		ull(page_cache_pages(zone)));
 	return true;
 }
 
@@ -63,10 +72,17 @@ static bool json_zone(void *ctx, struct zone *zone)
 		json_kv_u64(j, "largest_free_pages", stats.largest_free_pages);
 		json_kv_u64(j, "meta_bytes", stats.meta_bytes);
 	}
-	json_kv_u64(j, "allocs", zone->counters.allocs);
-	json_kv_u64(j, "frees", zone->counters.frees);
-	json_kv_u64(j, "misses", zone->counters.misses);
-	json_kv_u64(j, "refused", zone->counters.refused);
+	struct zone_counters counters;
+	zone_counters_read(zone, &counters);
+	json_kv_u64(j, "cached_pages", page_cache_pages(zone));
+	json_kv_u64(j, "watermark_min", zone->watermark[WMARK_MIN]);
+	json_kv_u64(j, "watermark_low", zone->watermark[WMARK_LOW]);
+	json_kv_u64(j, "watermark_high", zone->watermark[WMARK_HIGH]);
+	json_kv_u64(j, "highatomic_pages", zone->highatomic_pages);
+	json_kv_u64(j, "allocs", counters.allocs);
+	json_kv_u64(j, "frees", counters.frees);
+	json_kv_u64(j, "misses", counters.misses);
+	json_kv_u64(j, "refused", counters.refused);
 	json_object_end(j);
 	return true;
 }
@@ -221,5 +237,10 @@ const struct monitor_command monitor_commands_palloc[] = {
 	{ "alloc", "[ORDER [COUNT]] [GFP…]", "allocate blocks and keep them", 0, 12, cmd_alloc },
 	{ "free", "PFN|ADDRESS|all", "give back what `alloc` keeps", 1, 1, cmd_free },
 	{ "page_owner", "PFN|ADDRESS", "who allocated and freed a page", 1, 1, cmd_page_owner },
+#ifdef CONFIG_FAIL_PAGE_ALLOC
+	{ "fail_page_alloc", "[off|nth N|share PERCENT] [CONDITION…]",
+	  "let page allocations fail; conditions: seed S, times N, order MIN, with GFP, without GFP",
+	  0, MONITOR_WORDS, cmd_fail_page_alloc },
+#endif
 	{ 0 },
 };

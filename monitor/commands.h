@@ -2,6 +2,7 @@
 /* Commands that live in files of their own, for the tables, and what several of them need. */
 #pragma once
 
+#include "fpg/core/gfp.h"
 #include "fpg/monitor/command.h"
 
 int cmd_harts(struct monitor *m, int argc, char **argv);
@@ -17,12 +18,16 @@ int cmd_vmallocinfo(struct monitor *m, int argc, char **argv);
 int cmd_user(struct monitor *m, int argc, char **argv);
 int cmd_mm(struct monitor *m, int argc, char **argv);
 int cmd_page_owner(struct monitor *m, int argc, char **argv);
+int cmd_fail_page_alloc(struct monitor *m, int argc, char **argv);
 
 /** What monitor_set_facts() was given, or NULL. */
 const struct dt_facts *monitor_facts(void);
 
 /** Destroy the address spaces that `user … keep` kept. Return: how many */
 unsigned int monitor_drop_spaces(void);
+
+/** Add the gfp flags that @word names (`kernel`, `movable`, …) to *@gfp. Return: 0 | -EINVAL */
+int monitor_gfp_word(const char *word, gfp_t *gfp);
 
 /** CRC-32 of IEEE 802.3. */
 uint32_t monitor_crc32(const void *bytes, size_t count);

@@ -19,11 +19,17 @@ static uint64_t span_blocks(struct pfn_range span)
 	       MAX_PAGE_ORDER;
 }
 
+/** Pages of the frame table that hold the records of so many largest-order blocks. */
+static uint64_t span_chunks(uint64_t blocks)
+{
+	return ROUND_UP(blocks << MAX_PAGE_ORDER, FRAME_TABLE_CHUNK) / FRAME_TABLE_CHUNK;
+}
+
 static size_t buddy_meta_bytes(const struct palloc_geometry *geometry)
 {
 	uint64_t blocks = span_blocks(geometry->span);
 	return ALIGN_UP(sizeof(struct buddy), META_ALIGN) + fresh_bytes(blocks) +
-	       bits_to_words(blocks) * sizeof(uint64_t);
+	       (bits_to_words(blocks) + bits_to_words(span_chunks(blocks))) * sizeof(uint64_t);
 }
 
 static int buddy_init(struct palloc *pa, void *meta, size_t bytes)
@@ -36,10 +42,14 @@ static int buddy_init(struct palloc *pa, void *meta, size_t bytes)
 	uint64_t blocks = span_blocks(pa->span);
 	uint64_t *words = (uint64_t *)((char *)meta + ALIGN_UP(sizeof(*b), META_ALIGN));
 	b->base = ALIGN_DOWN(pa->span.start.n, MAX_ORDER_NR_PAGES);
+	b->links = (struct page *)((uintptr_t)buddy_page(b->base) - sizeof(struct page));
 	b->zone_bits = (uint64_t)pa->zone_id << PAGE_ZONE_SHIFT;
+	b->held_bits = b->zone_bits | BUDDY_HELD;
+	b->frames = blocks << MAX_PAGE_ORDER;
 	b->map = pa->pageblocks;
 	fresh_init(&b->fresh, blocks, words);
 	b->cut = words + fresh_bytes(blocks) / sizeof(uint64_t);
+	b->known = b->cut + bits_to_words(blocks);
 	pa->priv = b;
 	return 0;
 }
@@ -91,14 +101,17 @@ void buddy_unfresh(struct buddy *b, uint64_t n)
 	buddy_mark_cut(b, n, n + 1);
 }
 
-bool buddy_record_missing(struct palloc *pa, uint64_t n)
+bool buddy_record_missing_slow(struct palloc *pa, uint64_t n)
 {
+	struct buddy *b = buddy_of(pa);
 	struct pfn_range want = { pfn(n), pfn(n + 1) };
-	if (frame_table_populated(want)) {
-		return false;
+	if (!frame_table_populated(want)) {
+		pa->want = want;
+		return true;
 	}
-	pa->want = want;
-	return true;
+	uint64_t chunk = (n - b->base) >> FRAME_TABLE_CHUNK_ORDER;
+	b->known[chunk / BITS_PER_WORD] |= 1ULL << (chunk % BITS_PER_WORD);
+	return false;
 }
 
 bool buddy_pieces_missing(struct palloc *pa, uint64_t start, uint64_t end)
@@ -124,27 +137,38 @@ void buddy_pieces_free(struct buddy *b, uint64_t start, uint64_t end)
 	}
 }
 
-/** Some frame of [start, end) is managed already. The ends lie in one largest-order block each. */
-static bool managed_already(const struct buddy *b, uint64_t start, uint64_t end)
+/** The part of [start, end) in the largest-order block @i, which has records, is managed in part. */
+static bool block_managed(const struct buddy *b, uint64_t i, uint64_t start, uint64_t end)
 {
 	struct buddy_block block;
-	while (start < end) {
-		uint64_t next = ALIGN_DOWN(start, MAX_ORDER_NR_PAGES) + MAX_ORDER_NR_PAGES;
-		uint64_t i = buddy_block_index(b, start);
-		if (fresh_test(&b->fresh, i)) {
+	const uint64_t first = b->base + (i << MAX_PAGE_ORDER);
+	const uint64_t last = first + MAX_ORDER_NR_PAGES;
+	start = first > start ? first : start;
+	end = last < end ? last : end;
+	if (buddy_lookup(b, start, &block)) {
+		return true;
+	}
+	for (uint64_t n = start; n < end; n++) {
+		if (buddy_owns(b, buddy_page(n)->word)) {
 			return true;
 		}
-		if (bits_test(b->cut, i)) {
-			if (buddy_lookup(b, start, &block)) {
-				return true;
-			}
-			for (uint64_t n = start; n < next && n < end; n++) {
-				if (buddy_owns(b, buddy_page(n)->word)) {
-					return true;
-				}
-			}
+	}
+	return false;
+}
+
+/** Some frame of [start, end) is managed already. Words at a time: memory may be large. */
+static bool managed_already(const struct buddy *b, uint64_t start, uint64_t end)
+{
+	const uint64_t from = buddy_block_index(b, start);
+	const uint64_t to = buddy_block_index(b, end - 1) + 1;
+	if (fresh_find(&b->fresh, from) < to) {
+		return true;
+	}
+	for (uint64_t i = bits_find_set(b->cut, from, to); i != to;
+	     i = bits_find_set(b->cut, i + 1, to)) {
+		if (block_managed(b, i, start, end)) {
+			return true;
 		}
-		start = next;
 	}
 	return false;
 }

@@ -22,27 +22,43 @@
 #include "fpg/core/palloc_ops.h"
 
 #define BUDDY_ORDERS (MAX_PAGE_ORDER + 1)
+#define BUDDY_ROW    8
 
-/** Links are frame numbers relative to the frame table's first, plus one; 0 ends a list. */
+/** Bit 1 of a record: somebody holds the block. */
+#define BUDDY_HELD ((uint64_t)2)
+
+static_assert((PAGE_CACHED & PAGE_ALLOCATED & 2) != 0 && (PAGE_FREE & 2) == 0 && PAGE_FREE == 1 &&
+		      PAGE_STATE_SHIFT == 0,
+	      "BUDDY_HELD");
+static_assert(MIGRATE_TYPE_COUNT <= BUDDY_ROW, "a list for each migratetype");
+
+/** The first block: its frame relative to the instance's base, plus one; 0 ends a list. So are all links. */
 struct buddy_list {
 	uint32_t head;
-	uint32_t count;
 };
 
 struct buddy {
 	/** Frame of the first largest-order block: the span's start, rounded down. */
 	uint64_t base;
-	/** Zone id as it stands in the records. */
+	/** The record before that of `base`: links count from one, so a link is an index from here. */
+	struct page *links;
+	/** Zone id as it stands in the records, and the same with BUDDY_HELD. */
 	uint64_t zone_bits;
+	uint64_t held_bits;
+	/** Frames from `base` to the end of the last largest-order block. */
+	uint64_t frames;
 	uint64_t free_pages;
 	uint64_t managed_pages;
 	struct pageblock_map *map;
 	/** Bit k: list[k][type] is not empty. */
 	uint32_t nonempty[MIGRATE_TYPE_COUNT];
-	struct buddy_list list[BUDDY_ORDERS][MIGRATE_TYPE_COUNT];
+	/** Eight a row, so that an index is a shift. */
+	struct buddy_list list[BUDDY_ORDERS][BUDDY_ROW];
 	struct fresh fresh;
 	/** A bit a largest-order block: some frame of it is managed and has, or had, a record. */
 	uint64_t *cut;
+	/** A bit a page of the frame table: it is known to be populated, for good. */
+	uint64_t *known;
 };
 
 static inline struct buddy *buddy_of(const struct palloc *pa)
@@ -65,16 +81,6 @@ static inline struct page *buddy_page(uint64_t n)
 	return pfn_to_page(pfn(n));
 }
 
-static inline struct page *buddy_link_page(uint32_t link)
-{
-	return &frame_table[link - 1];
-}
-
-static inline uint32_t buddy_page_link(const struct page *p)
-{
-	return (uint32_t)(p - frame_table) + 1;
-}
-
 /** The word names a block of this zone. */
 static inline bool buddy_owns(const struct buddy *b, uint64_t word)
 {
@@ -90,10 +96,7 @@ static inline bool buddy_keeps_apart(unsigned int type)
 /** The largest order of a block that begins at @n and ends at or before @end. */
 static inline unsigned int buddy_piece_order(uint64_t n, uint64_t end)
 {
-	unsigned int by_size = log2_floor(end - n);
-	unsigned int by_align = n == 0 ? MAX_PAGE_ORDER : bit_lowest(n);
-	unsigned int order = by_size < by_align ? by_size : by_align;
-	return order < MAX_PAGE_ORDER ? order : MAX_PAGE_ORDER;
+	return range_piece_order(n, end, MAX_PAGE_ORDER);
 }
 
 /** The block that holds a frame. */
@@ -109,44 +112,91 @@ struct buddy_block {
 /** Find the block that holds frame @n of the span. Return: false when it is not managed. */
 bool buddy_lookup(const struct buddy *b, uint64_t n, struct buddy_block *out);
 
+/* ---- lists ---- */
+
+/** The record of a free block. */
+static inline uint64_t buddy_free_word(const struct buddy *b, unsigned long order,
+				       unsigned long type)
+{
+	return ((uint64_t)PAGE_FREE << PAGE_STATE_SHIFT | b->zone_bits) |
+	       order << PAGE_ORDER_SHIFT | type << PAGE_TYPE_SHIFT;
+}
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && offsetof(struct page, next) == 8 &&
+		      offsetof(struct page, prev) == 12,
+	      "buddy_push: next and prev are the halves of second");
+
+/** Note in nonempty[] that the list of @word has, or has no, blocks. */
+static inline void buddy_note(struct buddy *b, uint64_t word, bool some)
+{
+	uint32_t *orders = &b->nonempty[page_word_type(word)];
+	const uint32_t bit = 1U << page_word_order(word);
+	*orders = some ? *orders | bit : *orders & ~bit;
+}
+
+/*
+ * What is stored through may be anything for all the compiler knows, so what hot paths use again and again is handed
+ * down by value. @links: b->links.
+ */
+
+/** Put the block with @link on @list. @word: buddy_free_word() of the list's order and type. */
+static inline void buddy_push(struct buddy *b, struct page *links, struct buddy_list *list,
+			      uint64_t link, uint64_t word)
+{
+	struct page *page = links + link;
+	const uint64_t head = list->head;
+	page->word = word;
+	page->second = head;
+	list->head = (uint32_t)link;
+	if (head != 0) {
+		links[head].prev = (uint32_t)link;
+	} else {
+		buddy_note(b, word, true);
+	}
+}
+
+/** Take the block at @page off @list; its record, which was @word, becomes zero. */
+static inline void buddy_unlink(struct buddy *b, struct page *links, struct buddy_list *list,
+				struct page *page, uint64_t word)
+{
+	uint64_t next = page->next;
+	uint64_t prev = page->prev;
+	FPG_OPAQUE(next);
+	FPG_OPAQUE(prev);
+	page->word = 0;
+	page->second = 0;
+	if (prev != 0) {
+		links[prev].next = (uint32_t)next;
+		if (next != 0) {
+			links[next].prev = (uint32_t)prev;
+		}
+		return;
+	}
+	list->head = (uint32_t)next;
+	if (next != 0) {
+		links[next].prev = 0;
+	} else {
+		buddy_note(b, word, false);
+	}
+}
+
+static inline struct page *buddy_link_page(const struct buddy *b, uint32_t link)
+{
+	return b->links + (uint64_t)link;
+}
+
 static inline void buddy_list_add(struct buddy *b, uint64_t n, unsigned int order,
 				  unsigned int type)
 {
-	struct buddy_list *list = &b->list[order][type];
-	struct page *page = buddy_page(n);
-	uint32_t link = buddy_page_link(page);
-	page->word = page_word(PAGE_FREE, order, type, 0) | b->zone_bits;
-	page->next = list->head;
-	page->prev = 0;
-	if (list->head != 0) {
-		buddy_link_page(list->head)->prev = link;
-	}
-	list->head = link;
-	list->count++;
-	b->nonempty[type] |= 1U << order;
+	buddy_push(b, b->links, &b->list[order][type], n - b->base + 1,
+		   buddy_free_word(b, order, type));
 }
 
-/** Take the block at @n off its list; its record becomes zero. */
 static inline void buddy_list_del(struct buddy *b, uint64_t n)
 {
 	struct page *page = buddy_page(n);
-	unsigned int order = page_word_order(page->word);
-	unsigned int type = page_word_type(page->word);
-	struct buddy_list *list = &b->list[order][type];
-	if (page->next != 0) {
-		buddy_link_page(page->next)->prev = page->prev;
-	}
-	if (page->prev != 0) {
-		buddy_link_page(page->prev)->next = page->next;
-	} else {
-		list->head = page->next;
-		if (list->head == 0) {
-			b->nonempty[type] &= ~(1U << order);
-		}
-	}
-	list->count--;
-	page->word = 0;
-	page->second = 0;
+	struct buddy_list *list = &b->list[page_word_order(page->word)][page_word_type(page->word)];
+	buddy_unlink(b, b->links, list, page, page->word);
 }
 
 /** Head of a block that somebody holds from now on. */
@@ -170,8 +220,15 @@ void buddy_unfresh(struct buddy *b, uint64_t n);
  */
 bool buddy_pieces_missing(struct palloc *pa, uint64_t start, uint64_t end);
 
-/** True when the record of frame @n is missing; @pa->want is set. */
-bool buddy_record_missing(struct palloc *pa, uint64_t n);
+/** True when the record of frame @n is missing; @pa->want is set. What is there is remembered. */
+bool buddy_record_missing_slow(struct palloc *pa, uint64_t n);
+
+static inline bool buddy_record_missing(struct palloc *pa, uint64_t n)
+{
+	const struct buddy *b = buddy_of(pa);
+	uint64_t chunk = (n - b->base) >> FRAME_TABLE_CHUNK_ORDER;
+	return unlikely(!bits_test(b->known, chunk)) && buddy_record_missing_slow(pa, n);
+}
 
 /** Put the pieces of [start, end) on the lists, unmerged. */
 void buddy_pieces_free(struct buddy *b, uint64_t start, uint64_t end);

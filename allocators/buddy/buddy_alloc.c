@@ -39,17 +39,34 @@ struct candidate {
  * block itself. Only halves of at least a chunk's frames lie in another chunk than the block's
  * head.
  */
-static bool cut_missing(struct palloc *pa, const struct candidate *c, unsigned int order)
+static inline bool halves_missing(struct palloc *pa, uint64_t n, unsigned int from_order,
+				  unsigned int order)
 {
-	if (c->fresh && buddy_record_missing(pa, c->n)) {
-		return true;
-	}
-	for (unsigned int k = c->order; k > order && k > FRAME_TABLE_CHUNK_ORDER; k--) {
-		if (buddy_record_missing(pa, c->n + (1ULL << (k - 1)))) {
+	for (unsigned int k = from_order; k > order && k > FRAME_TABLE_CHUNK_ORDER; k--) {
+		if (buddy_record_missing(pa, n + (1ULL << (k - 1)))) {
 			return true;
 		}
 	}
 	return false;
+}
+
+/** The same without looking any further: all of them are known to be there. */
+static inline bool halves_known(const struct buddy *b, uint64_t n, unsigned int from_order,
+				unsigned int order)
+{
+	uint64_t chunk = (n - b->base) >> FRAME_TABLE_CHUNK_ORDER;
+	for (unsigned int k = from_order; k > order && k > FRAME_TABLE_CHUNK_ORDER; k--) {
+		if (!bits_test(b->known, chunk + (1ULL << (k - 1 - FRAME_TABLE_CHUNK_ORDER)))) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool cut_missing(struct palloc *pa, const struct candidate *c, unsigned int order)
+{
+	return (c->fresh && buddy_record_missing(pa, c->n)) ||
+	       halves_missing(pa, c->n, c->order, order);
 }
 
 /** What a search ends with. */
@@ -69,7 +86,7 @@ static enum found try_list(struct palloc *pa, unsigned int from_order, unsigned 
 	struct buddy *b = buddy_of(pa);
 	uint32_t link = b->list[from_order][type].head;
 	while (link != 0) {
-		struct page *page = buddy_link_page(link);
+		struct page *page = buddy_link_page(b, link);
 		*c = (struct candidate){ page_to_pfn(page).n, from_order, type, false };
 		if (!cut_missing(pa, c, order)) {
 			return FOUND;
@@ -291,7 +308,9 @@ static unsigned int take(struct palloc *pa, const struct candidate *c, unsigned 
 	return from_type;
 }
 
-struct palloc_block buddy_alloc(struct palloc *pa, const struct palloc_req *req)
+/** What no list of the own type can serve as it is, or what is not a plain request. */
+static FPG_NOINLINE struct palloc_block alloc_searching(struct palloc *pa,
+							const struct palloc_req *req)
 {
 	struct palloc_block block = { .pages = req->pages };
 	struct candidate c;
@@ -301,12 +320,113 @@ struct palloc_block buddy_alloc(struct palloc *pa, const struct palloc_req *req)
 		block.err = -EINVAL;
 		return block;
 	}
+	/* From fresh memory and other types a whole run, if there is one; then whatever there is. */
 	enum found found = find(pa, req->type, order, req->flags, &c);
+	while (found == FOUND_NOTHING && (req->flags & PALLOC_REQ_FEWER) &&
+	       order > req->align_order) {
+		order--;
+		found = find(pa, req->type, order, req->flags, &c);
+	}
 	if (found != FOUND) {
 		block.err = found == FOUND_MISSING ? -EAGAIN : -ENOMEM;
 		return block;
 	}
+	block.pages = 1U << order;
 	block.type = (uint8_t)take(pa, &c, req->type, order);
 	block.start = pfn(c.n);
 	return block;
+}
+
+/** As it goes into two registers. */
+static inline struct palloc_block block_of(uint64_t n, unsigned long pages, unsigned long type,
+					   int err)
+{
+	union {
+		uint64_t words[2];
+		struct palloc_block block;
+	} u = { .words = { n, pages | (uint64_t)type << 32 | (uint64_t)err << 48 } };
+	static_assert(offsetof(struct palloc_block, pages) == 8 &&
+			      offsetof(struct palloc_block, type) == 12 &&
+			      offsetof(struct palloc_block, err) == 14,
+		      "the second word holds pages, then type, then err");
+	return u.block;
+}
+
+/**
+ * No list of the own type has a block that is large enough. When nothing else has one either, failing costs the same at
+ * any size of memory.
+ */
+static FPG_NOINLINE struct palloc_block alloc_other(struct palloc *pa, const struct palloc_req *req)
+{
+	const struct buddy *b = buddy_of(pa);
+	const uint32_t all = b->nonempty[0] | b->nonempty[1] | b->nonempty[2] | b->nonempty[3] |
+			     b->nonempty[4] | b->nonempty[5];
+	static_assert(MIGRATE_TYPE_COUNT == 6, "all types are looked at");
+	if (all >> req->align_order == 0 && b->fresh.count == 0) {
+		return block_of(0, 0, 0, -ENOMEM);
+	}
+	return alloc_searching(pa, req);
+}
+
+/** The smallest block of the own type that is larger than what is wanted. */
+static FPG_NOINLINE struct palloc_block alloc_cutting(struct palloc *pa,
+						      const struct palloc_req *req)
+{
+	struct buddy *b = buddy_of(pa);
+	unsigned long order = req->align_order;
+	const unsigned long type = req->type;
+	const unsigned long orders = (unsigned long)b->nonempty[type] >> order << order;
+	unsigned long from = bit_lowest(orders);
+	struct buddy_list *list = &b->list[from][type];
+	const uint64_t link = list->head;
+	struct page *const links = b->links;
+	struct page *page = links + link;
+	const uint64_t n = b->base + link - 1;
+	while (unlikely(1UL << order < req->pages) && order < from) {
+		order++;
+	}
+	if (unlikely(!halves_known(b, n, (unsigned int)from, (unsigned int)order))) {
+		return alloc_searching(pa, req);
+	}
+	uint64_t word = buddy_free_word(b, from, type);
+	buddy_unlink(b, links, list, page, word);
+	while (from != order) {
+		from--;
+		list -= BUDDY_ROW;
+		word -= 1ULL << PAGE_ORDER_SHIFT;
+		buddy_push(b, links, list, link + (1UL << from), word);
+	}
+	page->word = word + ((uint64_t)(PAGE_ALLOCATED - PAGE_FREE) << PAGE_STATE_SHIFT);
+	b->free_pages -= 1ULL << order;
+	return block_of(n, 1UL << order, type, 0);
+}
+
+/**
+ * A block of the own type and just the order, when there is one. With PALLOC_REQ_FEWER the smallest goes first, whole,
+ * so that large ones stay. Everything else is a tail call.
+ */
+struct palloc_block buddy_alloc(struct palloc *pa, const struct palloc_req *req)
+{
+	struct buddy *b = buddy_of(pa);
+	const unsigned long order = req->align_order;
+	const unsigned long type = req->type;
+	const unsigned long pages = 1UL << (order & 63);
+	if (unlikely(pages != req->pages && !(req->flags & PALLOC_REQ_FEWER))) {
+		return alloc_searching(pa, req);
+	}
+	if (unlikely(order > MAX_PAGE_ORDER || type >= MIGRATE_TYPE_COUNT)) {
+		return alloc_searching(pa, req);
+	}
+	struct buddy_list *list = &b->list[order][type];
+	const uint64_t link = list->head;
+	if (link == 0) {
+		return (unsigned long)b->nonempty[type] >> order != 0 ? alloc_cutting(pa, req) :
+									alloc_other(pa, req);
+	}
+	struct page *page = b->links + link;
+	const uint64_t word = buddy_free_word(b, order, type);
+	buddy_unlink(b, b->links, list, page, word);
+	page->word = word + ((uint64_t)(PAGE_ALLOCATED - PAGE_FREE) << PAGE_STATE_SHIFT);
+	b->free_pages -= pages;
+	return block_of(b->base + link - 1, pages, type, 0);
 }

@@ -38,39 +38,86 @@ static unsigned int block_type(struct buddy *b, uint64_t n, unsigned int order)
 	return MIGRATE_MOVABLE;
 }
 
-/** @mix: ordinary types may join, and become MOVABLE. */
-static void merge_typed(struct palloc *pa, uint64_t n, unsigned int order, unsigned int type,
-			bool mix)
+/** All pageblocks of a block larger than one are of @type. */
+static bool alike(const struct pageblock_map *map, struct pfn_range block, unsigned int type)
 {
-	struct buddy *b = buddy_of(pa);
+	for (uint64_t n = block.start.n; n < block.end.n; n += PAGEBLOCK_NR_PAGES) {
+		if (pageblock_type(map, pfn(n)) != type) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/**
+ * Merging goes on where a buddy of another type is free. The block's record is rewritten last, those of the buddies
+ * that it joined are zero. A buddy outside the span has no record of this zone, so the word alone tells.
+ *
+ * @at   the block, relative to the base
+ * @mix  ordinary types may join, and become MOVABLE
+ * Return: 0
+ */
+static FPG_NOINLINE int merge_mixed(struct buddy *b, uint64_t at, unsigned long order,
+				    unsigned long type, bool mix)
+{
 	bool mixed = false;
-	while (order < MAX_PAGE_ORDER) {
-		uint64_t other = n ^ (1ULL << order);
-		if (other < pa->span.start.n || other >= pa->span.end.n) {
+	for (; order < MAX_PAGE_ORDER; order++) {
+		struct page *other = b->links + 1 + (at ^ 1UL << order);
+		const uint64_t word = other->word;
+		const unsigned int other_type = page_word_type(word);
+		if ((word & ~PAGE_TYPE_MASK) != buddy_free_word(b, order, 0) ||
+		    (other_type != type && (!mix || buddy_keeps_apart((unsigned int)type) ||
+					    buddy_keeps_apart(other_type)))) {
 			break;
 		}
-		uint64_t word = buddy_page(other)->word;
-		if ((word & ~PAGE_TYPE_MASK) !=
-		    (page_word(PAGE_FREE, order, 0, 0) | b->zone_bits)) {
-			break;
-		}
-		unsigned int other_type = page_word_type(word);
+		buddy_unlink(b, b->links, &b->list[order][other_type], other, word);
 		if (other_type != type) {
-			if (!mix || buddy_keeps_apart(type) || buddy_keeps_apart(other_type)) {
-				break;
-			}
 			type = MIGRATE_MOVABLE;
 			mixed = true;
 		}
-		buddy_list_del(b, other);
-		n &= ~(1ULL << order);
-		order++;
+		at &= ~(1UL << order);
 	}
 	if (mixed) {
+		uint64_t n = b->base + at;
 		pageblock_set_range(b->map, (struct pfn_range){ pfn(n), pfn(n + (1ULL << order)) },
 				    MIGRATE_MOVABLE);
 	}
-	buddy_list_add(b, n, order, type);
+	buddy_push(b, b->links, &b->list[order][type], at + 1, buddy_free_word(b, order, type));
+	return 0;
+}
+
+/**
+ * Merge with buddies of the same type; the first of another one is somebody else's.
+ * @word  buddy_free_word(), @list: both of @order and @type. Return: 0
+ */
+static FPG_INLINE int merge(struct buddy *b, uint64_t at, unsigned long order, uint64_t word,
+			    struct buddy_list *list)
+{
+	struct page *const links = b->links;
+	struct page *const table = links + 1;
+	for (unsigned long bit = 1UL << order; bit != MAX_ORDER_NR_PAGES; bit <<= 1) {
+		const uint64_t other_at = at ^ bit;
+		struct page *other = table + other_at;
+		uint64_t other_word = other->word;
+		if (other_word != word) {
+			/* Most often somebody holds it; nothing more is computed then. */
+			if (likely(other_word & BUDDY_HELD)) {
+				break;
+			}
+			FPG_OPAQUE(other_word);
+			if (((other_word ^ word) & ~PAGE_TYPE_MASK) == 0) {
+				return merge_mixed(b, at, page_word_order(word),
+						   page_word_type(word), true);
+			}
+			break;
+		}
+		buddy_unlink(b, links, list, other, word);
+		at &= other_at;
+		list += BUDDY_ROW;
+		word += 1ULL << PAGE_ORDER_SHIFT;
+	}
+	buddy_push(b, links, list, at + 1, word);
+	return 0;
 }
 
 void buddy_merge_block(struct palloc *pa, uint64_t n, unsigned int order)
@@ -82,7 +129,7 @@ void buddy_merge_block(struct palloc *pa, uint64_t n, unsigned int order)
 		while (type == MIGRATE_TYPE_COUNT) {
 			type = block_type(buddy_of(pa), n, --k);
 		}
-		merge_typed(pa, n, k, type, true);
+		(void)merge_mixed(buddy_of(pa), n - buddy_of(pa)->base, k, type, true);
 		n += 1ULL << k;
 		if (n < end) {
 			order = buddy_piece_order(n, end);
@@ -92,7 +139,8 @@ void buddy_merge_block(struct palloc *pa, uint64_t n, unsigned int order)
 
 void buddy_merge_alike(struct palloc *pa, uint64_t n, unsigned int order)
 {
-	merge_typed(pa, n, order, pageblock_type(buddy_of(pa)->map, pfn(n)), false);
+	(void)merge_mixed(buddy_of(pa), n - buddy_of(pa)->base, order,
+			  pageblock_type(buddy_of(pa)->map, pfn(n)), false);
 }
 
 void buddy_merge_range(struct palloc *pa, uint64_t start, uint64_t end)
@@ -136,12 +184,12 @@ static void keep_pieces(uint64_t start, uint64_t end, uint64_t word, uint64_t se
 	}
 }
 
-int buddy_free(struct palloc *pa, struct pfn_range range)
+/** Any range, in whole blocks or parts of them. */
+static FPG_NOINLINE int free_parts(struct palloc *pa, uint64_t start, uint64_t pages)
 {
 	struct buddy *b = buddy_of(pa);
-	uint64_t start = range.start.n;
-	uint64_t end = range.end.n;
-	if (!buddy_in_span(pa, range)) {
+	uint64_t end = start + pages;
+	if (!buddy_in_span(pa, (struct pfn_range){ pfn(start), pfn(end) })) {
 		return -EINVAL;
 	}
 	int err = free_prepare(pa, start, end);
@@ -165,4 +213,69 @@ int buddy_free(struct palloc *pa, struct pfn_range range)
 	buddy_merge_range(pa, start, end);
 	b->free_pages += end - start;
 	return 0;
+}
+
+/** A block of several pageblocks, which may be of several types. */
+static FPG_NOINLINE int free_large(struct palloc *pa, uint64_t n, uint64_t pages)
+{
+	struct buddy *b = buddy_of(pa);
+	const struct pfn_range range = { pfn(n), pfn(n + pages) };
+	const unsigned int type = pageblock_type(b->map, range.start);
+	if (!alike(b->map, range, type)) {
+		return free_parts(pa, n, pages);
+	}
+	struct page *page = b->links + 1 + (n - b->base);
+	const unsigned int order = page_word_order(page->word);
+	page->word = 0;
+	b->free_pages += pages;
+	return merge(b, n - b->base, order, buddy_free_word(b, order, type), &b->list[order][type]);
+}
+
+/** One whole block, most often; its head says so. Everything else is a tail call. */
+static FPG_INLINE int free_block(struct palloc *pa, uint64_t n, uint64_t pages, unsigned long order)
+{
+	struct buddy *b = buddy_of(pa);
+	const struct pageblock_map *map = b->map;
+	const uint64_t held_bits = b->held_bits;
+	const uint64_t at = n - b->base;
+	struct page *page = b->links + 1 + at;
+	unsigned long type = MIGRATE_MOVABLE;
+	/* In use, of that order, by this zone. */
+	if (unlikely(at >= b->frames ||
+		     (page->word & (PAGE_ZONE_MASK | PAGE_ORDER_MASK | BUDDY_HELD)) !=
+			     (held_bits | order << PAGE_ORDER_SHIFT))) {
+		return free_parts(pa, n, pages);
+	}
+	if (likely(map->special != 0)) {
+		if (unlikely(order > PAGEBLOCK_ORDER + 1 ||
+			     (order > PAGEBLOCK_ORDER && !pageblock_two_alike(map, at)))) {
+			return free_large(pa, n, pages);
+		}
+		type = pageblock_type_at(map, at);
+	}
+	page->word = 0;
+	b->free_pages += pages;
+	const uint64_t word = (held_bits | order << PAGE_ORDER_SHIFT | type << PAGE_TYPE_SHIFT) ^
+			      (BUDDY_HELD | PAGE_FREE);
+	return merge(b, at, order, word, &b->list[order][type]);
+}
+
+int buddy_free(struct palloc *pa, struct pfn_range range)
+{
+	const uint64_t n = range.start.n;
+	const uint64_t pages = range.end.n - n;
+	/* Single pages are what caches give back when frees come in no order. */
+	if (likely(pages == 1)) {
+		return free_block(pa, n, 1, 0);
+	}
+	const struct buddy *b = buddy_of(pa);
+	const struct page *page = b->links + 1 + (n - b->base);
+	if (unlikely(n - b->base >= b->frames)) {
+		return -EINVAL;
+	}
+	const unsigned long order = (page->word & PAGE_ORDER_MASK) >> PAGE_ORDER_SHIFT;
+	if (unlikely(pages != 1UL << order)) {
+		return free_parts(pa, n, pages);
+	}
+	return free_block(pa, n, pages, order);
 }

@@ -62,6 +62,9 @@ static void make_chunk(size_t i)
 static int populate(struct pfn_range frames, phys_addr_t (*take)(void *ctx),
 		    void (*give)(void *ctx, phys_addr_t pa), void *ctx)
 {
+	if (populated(frames)) {
+		return 0;
+	}
 	size_t first = chunk_of(frames.start);
 	size_t last = chunk_of(pfn(frames.end.n - 1));
 	phys_addr_t *taken = calloc(last - first + 1, sizeof(*taken));

@@ -10,6 +10,7 @@
 #include "fpg/core/hart.h"
 #include "fpg/core/ledger.h"
 #include "fpg/core/page_alloc.h"
+#include "fpg/core/page_cache.h"
 #include "fpg/pagetable/user.h"
 #include "fpg/pagetable/vmalloc.h"
 #include "fpg/port/port.h"
@@ -25,6 +26,7 @@ static void drain(void)
 {
 	mm_drain();
 	vmalloc_drain();
+	page_cache_drain_all();
 }
 
 /** The highest index of a hart that is online. */

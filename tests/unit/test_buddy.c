@@ -84,7 +84,7 @@ static void freed_blocks_merge_up_to_the_largest(void **state)
 	struct buddy *buddy = buddy_of(&it.pa);
 	for (unsigned int order = 0; order < MAX_PAGE_ORDER; order++) {
 		for (unsigned int type = 0; type < MIGRATE_TYPE_COUNT; type++) {
-			assert_int_equal(buddy->list[order][type].count, 0);
+			assert_int_equal(buddy->list[order][type].head, 0);
 		}
 	}
 	instance_check(&it);

@@ -78,7 +78,8 @@ static void memory_can_be_used_up_and_given_back(void **state)
 	uint64_t count = 0;
 	assert_non_null(pages);
 	for (;;) {
-		struct page *page = alloc_pages(GFP_USER_MOVABLE | __GFP_NOWARN, 0);
+		struct page *page =
+			alloc_pages(GFP_USER_MOVABLE | __GFP_NOWARN | __GFP_MEMALLOC, 0);
 		if (page == NULL) {
 			break;
 		}

@@ -36,10 +36,14 @@ static void requests_fall_back_to_lower_zones_only(void **state)
 	assert_ptr_equal(pfn_to_zone(page_to_pfn(page)), normal);
 	page = alloc_pages(GFP_DMA32, 0);
 	assert_ptr_equal(pfn_to_zone(page_to_pfn(page)), dma32);
-	while (normal->free_pages > 0) {
-		assert_non_null(alloc_pages(GFP_KERNEL, 0));
-	}
-	page = alloc_pages(GFP_KERNEL, 0);
+	uint64_t from_normal = 0;
+	do {
+		page = alloc_pages(GFP_KERNEL | __GFP_MEMALLOC, 0);
+		assert_non_null(page);
+		from_normal++;
+	} while (pfn_to_zone(page_to_pfn(page)) == normal);
+	assert_true(from_normal > normal->managed_pages - 2 * FRAME_RESERVE_PAGES);
+	assert_int_equal(normal->free_pages, 0);
 	assert_ptr_equal(pfn_to_zone(page_to_pfn(page)), dma32);
 	uint64_t got = 0;
 	while (alloc_pages(GFP_DMA32 | __GFP_NOWARN, 0) != NULL) {

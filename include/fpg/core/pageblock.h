@@ -18,7 +18,7 @@
 #define PAGEBLOCK_NR_PAGES (1UL << PAGEBLOCK_ORDER)
 
 struct pageblock_map {
-	/** Frame of the first entry; a multiple of PAGEBLOCK_NR_PAGES. */
+	/** Frame of the first entry: the span's start, rounded down to a block of the largest order. */
 	pfn_t base;
 	uint64_t blocks;
 	uint64_t special;
@@ -34,12 +34,27 @@ size_t pageblock_map_bytes(struct pfn_range span);
 /** @words: zeroed, pageblock_map_bytes(@span) long. */
 void pageblock_map_init(struct pageblock_map *map, struct pfn_range span, void *words);
 
+static_assert(PAGEBLOCK_BITS == 4 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+	      "two entries a byte, in the order of the words' bits");
+
+/** The type of the pageblock that holds the frame @at frames after the map's base. */
+static inline enum migratetype pageblock_type_at(const struct pageblock_map *map, uint64_t at)
+{
+	uint8_t two = ((const uint8_t *)map->words)[at >> (PAGEBLOCK_ORDER + 1)];
+	return (enum migratetype)((two >> (at >> PAGEBLOCK_ORDER & 1) * PAGEBLOCK_BITS & 0xf) ^
+				  MIGRATE_MOVABLE);
+}
+
+/** The pageblock @at, an even one, and the next are of one type. */
+static inline bool pageblock_two_alike(const struct pageblock_map *map, uint64_t at)
+{
+	uint8_t two = ((const uint8_t *)map->words)[at >> (PAGEBLOCK_ORDER + 1)];
+	return two >> PAGEBLOCK_BITS == (two & 0xf);
+}
+
 static inline enum migratetype pageblock_type(const struct pageblock_map *map, pfn_t f)
 {
-	uint64_t i = (f.n - map->base.n) >> PAGEBLOCK_ORDER;
-	unsigned int shift = (unsigned int)(i % PAGEBLOCKS_A_WORD) * PAGEBLOCK_BITS;
-	return (enum migratetype)(((map->words[i / PAGEBLOCKS_A_WORD] >> shift) & 0xf) ^
-				  MIGRATE_MOVABLE);
+	return pageblock_type_at(map, f.n - map->base.n);
 }
 
 void pageblock_set_type(struct pageblock_map *map, pfn_t f, enum migratetype type);

@@ -64,6 +64,8 @@ enum palloc_run_state {
 	PALLOC_RUN_PADDING,
 	/** Not managed: no RAM, or never added. */
 	PALLOC_RUN_HOLE,
+	/** In a hart's cache. Never from a backend: the front end tells it from ALLOCATED (palloc_walk_all). */
+	PALLOC_RUN_CACHED,
 };
 
 /** What a span looks like, for sizing metadata. */
@@ -96,6 +98,11 @@ struct palloc_req {
 #define PALLOC_REQ_CMA	     (1u << 1)
 /** Records cannot be populated now: serve from populated memory, or fail with -ENOMEM. */
 #define PALLOC_REQ_POPULATED (1u << 2)
+/**
+ * Fewer pages will do: any power of two down to 1 << align_order, in one piece (block.pages says how many). A backend
+ * may use it to hand out what it would otherwise have to cut, and may ignore it.
+ */
+#define PALLOC_REQ_FEWER     (1u << 3)
 
 /** Result of alloc(): 16 bytes, returned in registers. err is 0 or a negative errno. */
 struct palloc_block {

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Changing the migratetype of whole pageblocks, isolation included.
+ *
+ * Invariant: while any pageblock of a zone is ISOLATE, no hart's cache takes back blocks of that zone, and none holds
+ * any from before; so what is freed in an isolated pageblock stays there.
+ */
+#include "page_cache_private.h"
+
+#include "fpg/base/range.h"
+
+#include <errno.h>
+
+static uint32_t isolated_in(const struct zone *zone, struct pfn_range range)
+{
+	uint32_t blocks = 0;
+	for (uint64_t n = range.start.n; n < range.end.n; n += PAGEBLOCK_NR_PAGES) {
+		blocks += pageblock_type(&zone->pageblocks, pfn(n)) == MIGRATE_ISOLATE;
+	}
+	return blocks;
+}
+
+/** Set the count; when it begins or ends to be 0, all harts learn it. */
+static void set_isolated(struct zone *zone, uint32_t blocks)
+{
+	bool was = zone->isolated_blocks != 0;
+	zone->isolated_blocks = blocks;
+	if (was != (blocks != 0)) {
+		page_cache_reroute();
+	}
+}
+
+static int retag(struct zone *zone, struct pfn_range range, enum migratetype type)
+{
+	struct palloc *pa = zone->palloc;
+	struct pfn_range want;
+	int err;
+	do {
+		unsigned long flags = spin_lock_irqsave(&zone->lock);
+		err = pa->ops->retag(pa, range, type);
+		want = pa->want;
+		spin_unlock_irqrestore(&zone->lock, flags);
+		if (err == -EAGAIN && zone_populate_all(zone, want) != 0) {
+			err = -ENOMEM;
+		}
+	} while (err == -EAGAIN);
+	return err;
+}
+
+int zone_retag(struct zone *zone, struct pfn_range range, enum migratetype type)
+{
+	if (!IS_ALIGNED(range.start.n | range.end.n, PAGEBLOCK_NR_PAGES) ||
+	    range.start.n >= range.end.n || range.start.n < zone->span.start.n ||
+	    range.end.n > zone->span.end.n || type >= MIGRATE_TYPE_COUNT) {
+		return -EINVAL;
+	}
+	if (!zone_has(zone, PALLOC_CAP_CLASS)) {
+		return -ENOTSUP;
+	}
+	uint32_t blocks = (uint32_t)(pfn_range_pages(range) >> PAGEBLOCK_ORDER);
+	uint32_t before = isolated_in(zone, range);
+	uint32_t now = type == MIGRATE_ISOLATE ? blocks : 0;
+	if (now > before) {
+		set_isolated(zone, zone->isolated_blocks + now - before);
+	}
+	int err = retag(zone, range, type);
+	if (err != 0 && now > before) {
+		set_isolated(zone, zone->isolated_blocks - (now - before));
+	} else if (err == 0 && now < before) {
+		set_isolated(zone, zone->isolated_blocks - (before - now));
+	}
+	return err;
+}
