@@ -300,7 +300,7 @@ static void a_use_after_free_faults_and_is_explained(void **state)
 	snprintf(expected, sizeof(expected), "lies in a free page, pfn 0x%llx: allocated by ",
 		 (unsigned long long)f.n);
 	assert_non_null(strstr(text, expected));
-	assert_non_null(strstr(text, "(order 1, gfp 0x200), freed by "));
+	assert_non_null(strstr(text, "(order 1, gfp 0x80), freed by "));
 	assert_int_equal(b.overflow, 0);
 	/* Not ours, not RAM, not hidden. */
 	out_buffer_init(&b, text, sizeof(text));

@@ -240,7 +240,7 @@ static void double_free_at_once(void)
 {
 	struct page *page;
 	start_all();
-	for (unsigned int i = 0; i < 300; i++) {
+	for (unsigned int i = 0; i < 60; i++) {
 		uint64_t refused = page_alloc_refused_frees();
 		page = alloc_pages(GFP_KERNEL, i & 3);
 		struct work work = { page, 0, i & 3 };

@@ -268,7 +268,7 @@ static void the_text_says_what_is_known(void **state)
 	char *p = take_pages();
 	pfn_t f = page_to_pfn(virt_to_page(p));
 	assert_non_null(strstr(printed(f), "allocated by "));
-	assert_non_null(strstr(printed(f), " (order 2, gfp 0x200) at "));
+	assert_non_null(strstr(printed(f), " (order 2, gfp 0x80) at "));
 	assert_null(strstr(printed(f), "freed"));
 	give_pages(p);
 	assert_non_null(strstr(printed(f), ", freed by "));
