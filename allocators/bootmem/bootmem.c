@@ -144,6 +144,18 @@ static int bootmem_add(struct palloc *pa, const struct palloc_run *run)
 	return 0;
 }
 
+/**
+ * How much of a request that takes less lies free at the first frame that will do, as a power of two: the lowest memory
+ * is used up first, in whatever pieces, so that frames in use stay together.
+ */
+static uint32_t pages_there(struct bootmem *b, const struct palloc_req *req)
+{
+	uint64_t bit = bootmem_find(b, 1U << req->align_order, req->align_order);
+	uint64_t most = b->bits - bit < req->pages ? b->bits - bit : req->pages;
+	uint64_t end = bits_find_clear(b->free_map, bit, bit + most);
+	return end != bit ? 1U << log2_floor(end - bit) : req->pages;
+}
+
 static struct palloc_block bootmem_alloc(struct palloc *pa, const struct palloc_req *req)
 {
 	struct bootmem *b = bootmem_of(pa);
@@ -153,12 +165,15 @@ static struct palloc_block bootmem_alloc(struct palloc *pa, const struct palloc_
 		block.err = -EINVAL;
 		return block;
 	}
-	uint64_t bit = bootmem_find(b, req->pages, req->align_order);
+	if (req->flags & PALLOC_REQ_FEWER) {
+		block.pages = pages_there(b, req);
+	}
+	uint64_t bit = bootmem_find(b, block.pages, req->align_order);
 	if (bit == b->bits) {
 		block.err = -ENOMEM;
 		return block;
 	}
-	make_used(b, bit, bit + req->pages);
+	make_used(b, bit, bit + block.pages);
 	block.start = pfn(b->base + bit);
 	return block;
 }
