@@ -223,10 +223,8 @@ static bool ledger_allocated(struct ledger_view *view, struct ledger_row *row,
 static bool ledger_run(void *ctx, struct zone *zone, const struct palloc_run *run)
 {
 	static const uint8_t kinds[] = {
-		[PALLOC_RUN_FREE] = LEDGER_ZONE_FREE,
-		[PALLOC_RUN_ALLOCATED] = LEDGER_ALLOCATED,
-		[PALLOC_RUN_META] = LEDGER_META,
-		[PALLOC_RUN_PADDING] = LEDGER_PADDING,
+		[PALLOC_RUN_FREE] = LEDGER_ZONE_FREE, [PALLOC_RUN_ALLOCATED] = LEDGER_ALLOCATED,
+		[PALLOC_RUN_META] = LEDGER_META,      [PALLOC_RUN_PADDING] = LEDGER_PADDING,
 		[PALLOC_RUN_CACHED] = LEDGER_CACHED,
 	};
 	struct ledger_view *view = ctx;

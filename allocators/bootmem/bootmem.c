@@ -145,15 +145,19 @@ static int bootmem_add(struct palloc *pa, const struct palloc_run *run)
 }
 
 /**
- * How much of a request that takes less lies free at the first frame that will do, as a power of two: the lowest memory
- * is used up first, in whatever pieces, so that frames in use stay together.
+ * A request that takes less: what lies free at the first frame that will do, as a power of two. So the lowest memory is
+ * used up first, in whatever pieces, and records of new frames are not asked for while old ones are free.
+ * *@pages: out. Return: the first bit, or b->bits
  */
-static uint32_t pages_there(struct bootmem *b, const struct palloc_req *req)
+static uint64_t find_fewer(const struct bootmem *b, const struct palloc_req *req, uint32_t *pages)
 {
-	uint64_t bit = bootmem_find(b, 1U << req->align_order, req->align_order);
+	uint64_t bit = bootmem_find_first(b, 1U << req->align_order, req->align_order);
 	uint64_t most = b->bits - bit < req->pages ? b->bits - bit : req->pages;
-	uint64_t end = bits_find_clear(b->free_map, bit, bit + most);
-	return end != bit ? 1U << log2_floor(end - bit) : req->pages;
+	if (most != 0) {
+		uint64_t end = bits_find_clear(b->free_map, bit, bit + most);
+		*pages = 1U << log2_floor(end - bit);
+	}
+	return bit;
 }
 
 static struct palloc_block bootmem_alloc(struct palloc *pa, const struct palloc_req *req)
@@ -165,10 +169,9 @@ static struct palloc_block bootmem_alloc(struct palloc *pa, const struct palloc_
 		block.err = -EINVAL;
 		return block;
 	}
-	if (req->flags & PALLOC_REQ_FEWER) {
-		block.pages = pages_there(b, req);
-	}
-	uint64_t bit = bootmem_find(b, block.pages, req->align_order);
+	uint64_t bit = req->flags & PALLOC_REQ_FEWER ?
+			       find_fewer(b, req, &block.pages) :
+			       bootmem_find(b, req->pages, req->align_order);
 	if (bit == b->bits) {
 		block.err = -ENOMEM;
 		return block;

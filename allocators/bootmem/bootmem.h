@@ -49,6 +49,9 @@ static inline struct bootmem *bootmem_of(const struct palloc *pa)
  */
 uint64_t bootmem_find(struct bootmem *b, uint64_t pages, unsigned int align_order);
 
+/** The same, the lowest fit. */
+uint64_t bootmem_find_first(const struct bootmem *b, uint64_t pages, unsigned int align_order);
+
 void bootmem_stats(const struct palloc *pa, struct palloc_stats *out);
 void bootmem_walk(const struct palloc *pa, palloc_walk_fn fn, void *ctx);
 int bootmem_check(const struct palloc *pa, const char **why);

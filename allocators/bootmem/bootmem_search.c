@@ -34,6 +34,11 @@ static uint64_t find_between(const struct bootmem *b, uint64_t from, uint64_t li
 	return b->bits;
 }
 
+uint64_t bootmem_find_first(const struct bootmem *b, uint64_t pages, unsigned int align_order)
+{
+	return find_between(b, b->first_free, b->bits, pages, align_order);
+}
+
 uint64_t bootmem_find(struct bootmem *b, uint64_t pages, unsigned int align_order)
 {
 	if (pages > b->free_pages) {
