@@ -107,26 +107,52 @@ static int prepare(struct hart_block *block, const struct hart_start_env *env)
 	return start->area != NULL ? 0 : -ENOMEM;
 }
 
-static void start_one(struct hart_block *block, const struct hart_start_env *env)
+/** Without success: take back what it was given. */
+static void give_back(struct hart_block *block, const struct hart_start_env *env)
 {
-	int err = prepare(block, env);
-	if (err == 0) {
-		block->hart.area = block->start.area;
-		block->starts = 1;
-		__atomic_store_n(&block->hart.state, HART_STARTING, __ATOMIC_RELEASE);
-		err = port_hart_start(&block->start);
-	}
-	if (err == 0) {
-		return;
-	}
 	block->hart.area = NULL;
-	refused(block, err == -ENOMEM ? "no memory for its stacks" : start_error(err));
 	if (block->start.emergency_low != NULL) {
 		env->stack_free(block->start.emergency_low, HART_EMERGENCY_STACK_BYTES);
 	}
 	if (block->start.stack_low != NULL) {
 		env->stack_free(block->start.stack_low, HART_STACK_BYTES);
 	}
+}
+
+/** Return: whether the firmware accepted */
+static bool start_one(struct hart_block *block)
+{
+	block->hart.area = block->start.area;
+	block->starts = 1;
+	__atomic_store_n(&block->hart.state, HART_STARTING, __ATOMIC_RELEASE);
+	int err = port_hart_start(&block->start);
+	if (err != 0) {
+		refused(block, start_error(err));
+	}
+	return err == 0;
+}
+
+/**
+ * All stacks come first: mapping one is a fence on every hart that is online, and 64 harts that wait for each other's
+ * fences while they start take minutes on a simulator. Return: the harts to wait for
+ */
+static hart_mask_t start_all(hart_mask_t asked, const struct hart_start_env *env)
+{
+	hart_mask_t failed = 0;
+	for (hart_mask_t m = asked; m != 0; m &= m - 1) {
+		struct hart_block *block = hart_block(bit_lowest(m));
+		if (prepare(block, env) != 0) {
+			refused(block, "no memory for its stacks");
+			failed |= m & (0 - m);
+		}
+	}
+	for (hart_mask_t m = asked & ~failed; m != 0; m &= m - 1) {
+		failed |= start_one(hart_block(bit_lowest(m))) ? 0 : m & (0 - m);
+	}
+	for (hart_mask_t m = failed; m != 0; m &= m - 1) {
+		give_back(hart_block(bit_lowest(m)), env);
+	}
+	return asked & ~failed;
 }
 
 /**
@@ -290,10 +316,7 @@ unsigned int harts_start(const struct dt_facts *facts, const struct hart_start_e
 		}
 		hart_mask_t asked = enter(facts, true, none, &next);
 		(void)enter(facts, false, none, &next);
-		for (hart_mask_t m = asked; m != 0; m &= m - 1) {
-			start_one(hart_block(bit_lowest(m)), env);
-		}
-		wait_for(asked);
+		wait_for(start_all(asked, env));
 		if (page_cache_possible()) {
 			give_caches();
 		}

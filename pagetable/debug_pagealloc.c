@@ -42,6 +42,8 @@ static vaddr_t linear_address(pfn_t f)
 
 static bool alone(void)
 {
+	/* The entries changed before come first: a hart that joins sets its bit, then looks at tables. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return (harts_online() & ~hart_mask_of(port_hart_index())) == 0;
 }
 

@@ -132,8 +132,14 @@ static void run_to_end(struct mm *mm, struct port_user_regs *regs, struct user_e
 static void set_deadline(void)
 {
 	const uint64_t hz = log_timebase();
-	const uint64_t limit = time_limit_ms * (hz / 1000);
-	(void)port_timer_set(limit != 0 ? port_time_ticks() + limit : UINT64_MAX);
+	const uint64_t now = port_time_ticks();
+	uint64_t at = UINT64_MAX;
+	if (hz < 1000 || time_limit_ms == 0 ||
+	    __builtin_mul_overflow(time_limit_ms, hz / 1000, &at) ||
+	    __builtin_add_overflow(at, now, &at)) {
+		at = UINT64_MAX;
+	}
+	(void)port_timer_set(at);
 }
 
 int user_run(const struct user_program *program, struct mm *mm, uint64_t arg, struct user_exit *out)

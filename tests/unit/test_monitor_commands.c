@@ -146,7 +146,8 @@ static void harts_tells_what_runs_from_what_could(void **state)
 	start_board();
 	assert_int_equal(answer("harts"), 0);
 	assert_non_null(strstr(got, "  running this\n"));
-	assert_non_null(strstr(got, "    -      1    0            -       -      -  not started\n"));
+	assert_non_null(
+		strstr(got, "    -      1    0            -       -      -  not started\n"));
 	assert_non_null(strstr(got, "hart 0 and on: isa rv64imac, mmu-type riscv,sv48\n"));
 	assert_non_null(strstr(got, "paging mode in use: "));
 }
