@@ -84,7 +84,8 @@ static int frame_populate_page(struct bench_report *report)
 	struct page *block = NULL;
 	struct pfn_range frames = { { 0 }, { 0 } };
 	for (unsigned int tries = 0; tries < 64 && frames.end.n == 0; tries++) {
-		block = alloc_pages(GFP_KERNEL, MAX_PAGE_ORDER);
+		/* Movable, so that no pageblock gets another type: later rows would pay for it. */
+		block = alloc_pages(GFP_USER_MOVABLE, MAX_PAGE_ORDER);
 		if (block == NULL) {
 			break;
 		}
@@ -99,7 +100,7 @@ static int frame_populate_page(struct bench_report *report)
 		}
 	}
 	for (; stock.left < ARRAY_SIZE(stock.page); stock.left++) {
-		struct page *page = alloc_page(GFP_KERNEL);
+		struct page *page = alloc_page(GFP_USER_MOVABLE);
 		if (page == NULL || frames.end.n == 0) {
 			return bench_fail(report, -ENOMEM, "no block without records");
 		}
