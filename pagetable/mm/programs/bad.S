@@ -2,6 +2,17 @@
 /* Programs that are to be killed: each does one forbidden thing, and says exit 1 when it was allowed. */
 #include "program.inc"
 
+/* A new page at s0 and in a0, read and written, that holds its own address. */
+.macro page_of_mine
+	li	a0, 0
+	li	a1, PAGE
+	li	a2, PROT_RW
+	li	a3, 0
+	system	SYS_MMAP
+	mv	s0, a0
+	sd	s0, 0(s0)
+.endm
+
 program null
 	ld	a0, 0(zero)
 	exit	1
@@ -46,13 +57,7 @@ program_end illegal
 
 /* Memory that was writable until a moment ago. */
 program protect
-	li	a0, 0
-	li	a1, PAGE
-	li	a2, PROT_RW
-	li	a3, 0
-	system	SYS_MMAP
-	mv	s0, a0
-	sd	s0, 0(s0)
+	page_of_mine
 	li	a1, PAGE
 	li	a2, PROT_R
 	system	SYS_MPROTECT
@@ -65,13 +70,7 @@ program_end protect
 
 /* Memory that was there until a moment ago. */
 program unmapped
-	li	a0, 0
-	li	a1, PAGE
-	li	a2, PROT_RW
-	li	a3, 0
-	system	SYS_MMAP
-	mv	s0, a0
-	sd	s0, 0(s0)
+	page_of_mine
 	li	a1, PAGE
 	system	SYS_MUNMAP
 	bnez	a0, 1f
