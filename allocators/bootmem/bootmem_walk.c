@@ -45,7 +45,7 @@ static bool walk_managed(const struct bootmem *b, palloc_walk_fn fn, void *ctx, 
 void bootmem_walk(const struct palloc *pa, palloc_walk_fn fn, void *ctx)
 {
 	const struct bootmem *b = bootmem_of(pa);
-	uint64_t done = 0;
+	uint64_t done = b->first;
 	for (uint32_t i = 0; i < b->run_count; i++) {
 		const struct bootmem_run *run = &b->runs[i];
 		if (!emit(b, fn, ctx, done, run->start, PALLOC_RUN_HOLE) ||
@@ -78,38 +78,85 @@ void bootmem_stats(const struct palloc *pa, struct palloc_stats *out)
 	bootmem_walk(pa, see_free, &out->largest_free_pages);
 }
 
+/** Managed runs ascend and are apart, and nothing else is marked free. *@managed: their pages */
+static const char *check_runs(const struct bootmem *b, uint64_t *managed)
+{
+	uint64_t done = 0;
+	for (uint32_t i = 0; i < b->run_count; i++) {
+		const struct bootmem_run *run = &b->runs[i];
+		if (run->start >= run->end || run->end > b->bits || run->start < b->first ||
+		    (i > 0 && run->start <= done)) {
+			return "managed runs are not ascending and apart";
+		}
+		if (bits_find_set(b->free_map, done, run->start) != run->start) {
+			return "a frame that is not managed is marked free";
+		}
+		*managed += run->end - run->start;
+		done = run->end;
+	}
+	return bits_find_set(b->free_map, done, b->bits) != b->bits ?
+		       "a frame past the managed ones is marked free" :
+		       NULL;
+}
+
+/** Counts of each region, and their sum. */
+static const char *check_counts(const struct bootmem *b)
+{
+	uint64_t sum = 0;
+	for (uint32_t r = 0; r < b->regions; r++) {
+		uint64_t bit = bootmem_region_start(b, r);
+		uint64_t end = bootmem_region_start(b, (uint64_t)r + 1);
+		uint32_t free = 0;
+		end = end < b->bits ? end : b->bits;
+		while (bit < end) {
+			uint64_t from = bits_find_set(b->free_map, bit, end);
+			bit = bits_find_clear(b->free_map, from, end);
+			free += (uint32_t)(bit - from);
+		}
+		if (free != b->free_in[r]) {
+			return "a region's count differs from the bitmap";
+		}
+		sum += free;
+	}
+	return sum != b->free_pages ? "free_pages differs from the bitmap" : NULL;
+}
+
+/** Where searches begin: nothing that fits lies below. */
+static const char *check_hints(const struct bootmem *b)
+{
+	if (bootmem_next_free(b, 0, b->low[0]) != b->low[0]) {
+		return "a frame below low[0] is free";
+	}
+	for (unsigned int order = 1; order <= MAX_PAGE_ORDER; order++) {
+		uint64_t low = b->low[order] < b->freed_from ? b->low[order] : b->freed_from;
+		/* A block that ends past what became free may begin before it. */
+		uint64_t start = (b->base + low) >> order << order;
+		low = start > b->base ? start - b->base : 0;
+		if (bootmem_find_block(b, order, 0, low) != BOOTMEM_NONE) {
+			return "a free block lies below where its order is searched";
+		}
+	}
+	return NULL;
+}
+
 int bootmem_check(const struct palloc *pa, const char **why)
 {
 	const struct bootmem *b = bootmem_of(pa);
 	uint64_t managed = 0;
-	uint64_t free = 0;
-	uint64_t done = 0;
-	*why = NULL;
-	for (uint32_t i = 0; i < b->run_count; i++) {
-		const struct bootmem_run *run = &b->runs[i];
-		if (run->start >= run->end || run->end > b->bits || (i > 0 && run->start <= done)) {
-			*why = "managed runs are not ascending and apart";
-			return -EUCLEAN;
-		}
-		if (bits_find_set(b->free_map, done, run->start) != run->start) {
-			*why = "a frame that is not managed is marked free";
-			return -EUCLEAN;
-		}
-		managed += run->end - run->start;
-		done = run->end;
-	}
-	if (bits_find_set(b->free_map, done, b->bits) != b->bits) {
-		*why = "a frame past the managed ones is marked free";
-	}
-	for (uint64_t i = 0; i < bits_to_words(b->bits); i++) {
-		free += bit_count(b->free_map[i]);
-	}
-	if (managed != b->managed_pages || b->run_count > b->run_max) {
+	*why = check_runs(b, &managed);
+	if (*why == NULL && (managed != b->managed_pages || b->run_count > b->run_max)) {
 		*why = "managed_pages differs from the managed runs";
-	} else if (free != b->free_pages) {
-		*why = "free_pages differs from the bitmap";
-	} else if (bits_find_set(b->free_map, 0, b->first_free) != b->first_free) {
-		*why = "a frame below first_free is free";
+	}
+	if (*why == NULL) {
+		*why = check_counts(b);
+	}
+	if (*why == NULL) {
+		*why = check_hints(b);
+	}
+	if (*why == NULL && b->pack_bit != BOOTMEM_NONE &&
+	    (b->pack_bit >= b->bits || bits_test(b->free_map, b->pack_bit) ||
+	     b->pack_end >> PAGE_SHIFT != b->base + b->pack_bit)) {
+		*why = "the page that small requests share is not in use";
 	}
 	return *why == NULL ? 0 : -EUCLEAN;
 }

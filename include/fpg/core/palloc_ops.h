@@ -53,6 +53,8 @@ enum palloc_caps {
 	 * Without it a backend never writes one.
 	 */
 	PALLOC_CAP_RECORDS = 1 << 10,
+	/** alloc_bytes() is present: boot allocations of less than a page share pages. */
+	PALLOC_CAP_PACK = 1 << 11,
 };
 
 enum palloc_run_state {
@@ -112,6 +114,22 @@ struct palloc_block {
 	uint8_t type; /* enum migratetype */
 	uint8_t reserved;
 	int16_t err;
+};
+
+/** A boot allocation, in bytes (PALLOC_CAP_PACK). */
+struct palloc_bytes_req {
+	phys_addr_t bytes;
+	/** A power of two. */
+	phys_addr_t align;
+	/** It begins at or above @goal and ends at or below @limit; 0: no limit. */
+	phys_addr_t goal;
+	phys_addr_t limit;
+};
+
+struct palloc_bytes {
+	phys_addr_t base;
+	/** Frames that stopped being free for it; empty when it lies in a page that others have begun. */
+	struct pfn_range taken;
 };
 
 struct palloc_stats {
@@ -177,6 +195,13 @@ struct palloc_ops {
 	 * outside the span)
 	 */
 	int (*retag)(struct palloc *pa, struct pfn_range range, enum migratetype type);
+	/**
+	 * As many bytes, in pages of their own or behind what was handed out before in the same page. Such a page is
+	 * one allocated page for walk(), free() and a hand-over, whoever shares it.
+	 * Return: 0 with *@out | -ENOMEM | -EINVAL (no bytes, or @align is no power of two); nothing changed on error
+	 */
+	int (*alloc_bytes)(struct palloc *pa, const struct palloc_bytes_req *req,
+			   struct palloc_bytes *out);
 	void (*drain)(struct palloc *pa, uint32_t hart);
 	/**
 	 * Stop managing free frames. Return: 0 | -EBUSY (some are in use) | -EAGAIN with @pa->want

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * bootmem's books: bits, the counts and hints that follow them, and the table of what is managed. See bootmem.h for
+ * what holds between them.
+ */
+#include "bootmem.h"
+
+#include <errno.h>
+
+/* ---- bits and counts ------------------------------------------------------------------------- */
+
+/** Add @step for each frame of [from, to) to the counts of its regions. */
+static void count(struct bootmem *b, uint64_t from, uint64_t to, uint32_t step)
+{
+	uint64_t r = bootmem_region(b, from);
+	while (from < to) {
+		uint64_t end = bootmem_region_start(b, r + 1);
+		end = end < to ? end : to;
+		b->free_in[r++] += (uint32_t)(end - from) * step;
+		from = end;
+	}
+}
+
+void bootmem_make_free(struct bootmem *b, uint64_t from, uint64_t to)
+{
+	bits_set_range(b->free_map, from, to);
+	count(b, from, to, 1);
+	b->free_pages += to - from;
+	b->failed_pages = 0;
+	if (from < b->low[0]) {
+		b->low[0] = from;
+	}
+	if (from < b->freed_from) {
+		b->freed_from = from;
+	}
+}
+
+void bootmem_make_used(struct bootmem *b, uint64_t from, uint64_t to)
+{
+	bits_clear_range(b->free_map, from, to);
+	count(b, from, to, UINT32_MAX);
+	b->free_pages -= to - from;
+	if (from == b->low[0]) {
+		b->low[0] = to;
+	}
+}
+
+/* ---- what is managed ------------------------------------------------------------------------- */
+
+/** Index of the first run that ends after @bit. */
+static uint32_t run_after(const struct bootmem *b, uint64_t bit)
+{
+	uint32_t lo = 0;
+	uint32_t hi = b->run_count;
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		if (b->runs[mid].end > bit) {
+			hi = mid;
+		} else {
+			lo = mid + 1;
+		}
+	}
+	return lo;
+}
+
+bool bootmem_managed(struct bootmem *b, uint64_t from, uint64_t to)
+{
+	uint32_t i = run_after(b, from);
+	if (i == b->run_count || b->runs[i].start > from || b->runs[i].end < to) {
+		return false;
+	}
+	b->run_from = b->runs[i].start;
+	b->run_bits = b->runs[i].end - b->runs[i].start;
+	return true;
+}
+
+int bootmem_manage(struct bootmem *b, uint64_t from, uint64_t to)
+{
+	uint32_t i = run_after(b, from);
+	if (i < b->run_count && b->runs[i].start < to) {
+		return -EINVAL;
+	}
+	bool join_prev = i > 0 && b->runs[i - 1].end == from;
+	bool join_next = i < b->run_count && b->runs[i].start == to;
+	if (join_prev && join_next) {
+		b->runs[i - 1].end = b->runs[i].end;
+		b->run_count--;
+		for (uint32_t k = i; k < b->run_count; k++) {
+			b->runs[k] = b->runs[k + 1];
+		}
+	} else if (join_prev) {
+		b->runs[i - 1].end = to;
+	} else if (join_next) {
+		b->runs[i].start = from;
+	} else {
+		if (b->run_count == b->run_max) {
+			return -ENOSPC;
+		}
+		for (uint32_t k = b->run_count; k > i; k--) {
+			b->runs[k] = b->runs[k - 1];
+		}
+		b->runs[i] = (struct bootmem_run){ from, to };
+		b->run_count++;
+	}
+	b->managed_pages += to - from;
+	return 0;
+}
