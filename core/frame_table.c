@@ -15,11 +15,46 @@ pfn_t frame_table_first;
 static const struct vmemmap_ops *vmemmap;
 static struct spinlock populate_lock = SPINLOCK_INIT_RANK(LOCK_POPULATE);
 
+/**
+ * Chunks that were found populated lately, plus one: nothing is ever taken back, so a look here is as good as one at
+ * the tables. Harts overwrite each other's entries, whole words.
+ */
+static uint64_t known[64];
+
+/** The entry for a chunk; aligned blocks in a row do not share entries. */
+static inline uint64_t *known_entry(uint64_t chunk)
+{
+	return &known[(chunk ^ chunk >> 6) % ARRAY_SIZE(known)];
+}
+
+/** The one chunk that @frames lie in; UINT64_MAX: they lie in several. */
+static inline uint64_t only_chunk(struct pfn_range frames)
+{
+	uint64_t chunk = frames.start.n >> FRAME_TABLE_CHUNK_ORDER;
+	return (frames.end.n - 1) >> FRAME_TABLE_CHUNK_ORDER == chunk ? chunk : UINT64_MAX;
+}
+
+static inline bool is_known(uint64_t chunk)
+{
+	return chunk != UINT64_MAX &&
+	       __atomic_load_n(known_entry(chunk), __ATOMIC_RELAXED) == chunk + 1;
+}
+
+static inline void now_known(uint64_t chunk)
+{
+	if (chunk != UINT64_MAX) {
+		__atomic_store_n(known_entry(chunk), chunk + 1, __ATOMIC_RELAXED);
+	}
+}
+
 void frame_table_register(const struct vmemmap_ops *ops, struct page *table, pfn_t first)
 {
 	FPG_CHECK(ops == NULL || (ops->populate != NULL && ops->populated != NULL));
 	FPG_CHECK(IS_ALIGNED(first.n, MAX_ORDER_NR_PAGES) &&
 		  IS_ALIGNED(first.n, FRAME_TABLE_CHUNK));
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		known[i] = 0;
+	}
 	vmemmap = ops;
 	frame_table = table;
 	frame_table_first = first;
@@ -27,19 +62,34 @@ void frame_table_register(const struct vmemmap_ops *ops, struct page *table, pfn
 
 bool frame_table_populated(struct pfn_range frames)
 {
-	return vmemmap != NULL && vmemmap->populated(frames);
+	const uint64_t chunk = only_chunk(frames);
+	if (is_known(chunk)) {
+		return true;
+	}
+	bool populated = vmemmap != NULL && vmemmap->populated(frames);
+	if (populated) {
+		now_known(chunk);
+	}
+	return populated;
 }
 
 int frame_table_populate(struct pfn_range frames, phys_addr_t (*take)(void *ctx),
 			 void (*give)(void *ctx, phys_addr_t pa), void *ctx)
 {
+	const uint64_t chunk = only_chunk(frames);
 	if (vmemmap == NULL) {
 		return -ENOMEM;
+	}
+	if (is_known(chunk)) {
+		return 0;
 	}
 	unsigned long flags = spin_lock_irqsave(&populate_lock);
 	/* What is populated already is left alone, at no more cost than asking first. */
 	int err = vmemmap->populate(frames, take, give, ctx);
 	spin_unlock_irqrestore(&populate_lock, flags);
+	if (err == 0) {
+		now_known(chunk);
+	}
 	return err;
 }
 

@@ -8,6 +8,7 @@
  * memblock_free_all(); what memblock gave out stays reserved and is in the ledger from there.
  */
 #define LOG_MODULE "page_alloc"
+#include "bootmem_private.h"
 #include "page_cache_private.h"
 #include "zone_private.h"
 
@@ -125,7 +126,7 @@ static int instance_init(struct zone *zone, const struct palloc_ops *ops)
 					    .max_runs = most_runs() };
 	size_t bytes = ops->meta_bytes(&geometry);
 	void *words = boot_alloc(zone, pageblock_map_bytes(zone->span), OWNER_ZONES);
-	void *meta = boot_alloc(zone, bytes, OWNER_BACKEND_META);
+	void *meta = boot_alloc(zone, ALIGN_UP(bytes, PAGE_SIZE), OWNER_BACKEND_META);
 	if (words == NULL || meta == NULL) {
 		return -ENOMEM;
 	}
@@ -358,6 +359,7 @@ int page_alloc_init(const char *choice)
 {
 	struct palloc_fault fault;
 	struct start start = { 0 };
+	char first[32];
 	if (palloc_registry_validate(palloc_table, &fault) != 0) {
 		pr_err("page allocator %s: %s %s", fault.backend, fault.field, fault.problem);
 		return -EINVAL;
@@ -375,12 +377,14 @@ int page_alloc_init(const char *choice)
 		return err;
 	}
 	boot_stage_set(STAGE_PALLOC);
-	start.ops = choose_backend(choice);
+	choice = bootmem_route(choice, first, sizeof(first));
+	const struct palloc_ops *last = choose_backend(choice);
+	start.ops = bootmem_first(first, last);
 	zone_for_each(start_zone, &start);
 	if (start.err == 0) {
 		start.err = page_cache_init();
 	}
-	if (start.err == 0 && (start.ops->caps & PALLOC_CAP_RECORDS)) {
+	if (start.err == 0 && ((start.ops->caps | last->caps) & PALLOC_CAP_RECORDS)) {
 		start.err = populate_edges();
 	}
 	if (start.err != 0) {
@@ -403,6 +407,7 @@ void page_alloc_reset(void)
 	page_cache_reset();
 	page_debug_reset();
 	page_free_reset();
+	bootmem_route_reset();
 	fail_page_alloc_set(NULL);
 	ledger_set_runs(NULL);
 	memblock_set_release(NULL, NULL);

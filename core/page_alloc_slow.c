@@ -360,7 +360,7 @@ static FPG_NOINLINE struct page *alloc_elsewhere(gfp_t gfp, unsigned int order,
 }
 
 /**
- * The lock is held. No block, or a backend whose records are the front end's business: the request takes the long way.
+ * The lock is held, and there is no block: the request takes the long way.
  * A zone that has nothing is not asked again; when there is no other and nobody holds anything back, that is all.
  */
 static FPG_NOINLINE struct page *unlock_and_go_on(gfp_t gfp, unsigned int order, struct zone *zone,
@@ -405,9 +405,7 @@ struct page *page_alloc_slow(gfp_t gfp, unsigned int order)
 	const unsigned long flags = spin_lock_irqsave(&zone->lock);
 	struct palloc *pa = zone->palloc;
 	const struct palloc_ops *ops = pa->ops;
-	if (unlikely(!(ops->caps & PALLOC_CAP_RECORDS))) {
-		return unlock_and_go_on(gfp, order, zone, flags, 0);
-	}
+	const bool records = (ops->caps & PALLOC_CAP_RECORDS) != 0;
 	struct palloc_block block = ops->alloc(pa, &req);
 	if (unlikely(block.err != 0)) {
 		return unlock_and_go_on(gfp, order, zone, flags, block.err);
@@ -415,9 +413,17 @@ struct page *page_alloc_slow(gfp_t gfp, unsigned int order)
 	zone->free_pages -= 1UL << order;
 	zone->counters.allocs++;
 	spin_unlock_irqrestore(&zone->lock, flags);
+	if (unlikely(!records) && unlikely(!frame_populated(block.start)) &&
+	    unlikely(!populate_head(zone, &block))) {
+		__atomic_fetch_add(&zone->counters.frees, 1, __ATOMIC_RELAXED);
+		return alloc_any(gfp, order, 0);
+	}
 	struct page *page = pfn_to_page(block.start);
 	page->word = word;
 	page->second = 0;
+	if (unlikely(!records) && unlikely(frame_reserve_low(zone))) {
+		frame_reserve_refill_now(zone);
+	}
 	return page;
 }
 

@@ -168,7 +168,7 @@ void page_free_for(struct page *page, unsigned int order, uint64_t pc)
 	spin_unlock_irqrestore(&zone->lock, flags);
 }
 
-/** A plain block that is in nobody's cache, of a backend with records, is freed here; all else by a tail call. */
+/** A plain block that is in nobody's cache is freed here; all else by a tail call. */
 void page_free_slow(struct page *page, unsigned int order)
 {
 	struct page *const table = frame_table;
@@ -189,13 +189,15 @@ void page_free_slow(struct page *page, unsigned int order)
 	struct palloc *pa = zone->palloc;
 	const struct palloc_ops *ops = pa->ops;
 	/* All frees of such a block take the lock, so a look is enough to be the only one. */
-	if (unlikely(page->word != word || !(ops->caps & PALLOC_CAP_RECORDS))) {
+	if (unlikely(page->word != word)) {
 		spin_unlock_irqrestore(&zone->lock, flags);
 		page_free_for(page, order, 0);
 		return;
 	}
 	const uint64_t pages = 1UL << order;
-	int err = ops->free(pa, (struct pfn_range){ { n }, { n + pages } });
+	const struct pfn_range range = { { n }, { n + pages } };
+	int err = likely(ops->caps & PALLOC_CAP_RECORDS) ? ops->free(pa, range) :
+							   free_without_records(pa, page, range);
 	if (unlikely(err != 0)) {
 		unlock_and_refuse(zone, flags, page, order, word);
 		return;

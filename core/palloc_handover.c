@@ -105,7 +105,10 @@ static bool move_run(void *ctx, const struct palloc_run *run)
 		return true;
 	}
 	if (is_free(run)) {
-		frame_table_clear(run->range);
+		/* Where the source keeps no records, there are none for what is free. */
+		if (h->from->ops->caps & PALLOC_CAP_RECORDS) {
+			frame_table_clear(run->range);
+		}
 		h->free_pages += pfn_range_pages(run->range);
 	} else {
 		h->used_pages += pfn_range_pages(run->range);

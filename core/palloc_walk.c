@@ -182,7 +182,8 @@ struct ledger_view {
 /** What the frames from @f on are used for, as their records say; @end: how far that is known. */
 static uint8_t allocated_kind(pfn_t f, uint64_t *end)
 {
-	const uint64_t word = pfn_to_page(f)->word;
+	const struct page *page = pfn_to_page(f);
+	const uint64_t word = page->word;
 	*end = f.n + 1;
 	if (page_word_state(word) != PAGE_ALLOCATED) {
 		/* Adopted from another backend, perhaps without records: look at what there is. */
@@ -192,9 +193,15 @@ static uint8_t allocated_kind(pfn_t f, uint64_t *end)
 		return LEDGER_ALLOCATED;
 	}
 	*end = f.n + (1ULL << page_word_order(word));
-	return word & PAGE_F_PT	   ? LEDGER_TABLES :
-	       word & PAGE_F_TABLE ? LEDGER_RECORDS :
-				     LEDGER_ALLOCATED;
+	if (word & (PAGE_F_PT | PAGE_F_TABLE)) {
+		return word & PAGE_F_PT ? LEDGER_TABLES : LEDGER_RECORDS;
+	}
+	if ((word & PAGE_F_ANON) || page->movable_ops != 0) {
+		return LEDGER_ALLOCATED;
+	}
+	return page->owner == PAGE_OWNER_PACKED ? LEDGER_PACKED :
+	       page->owner == PAGE_OWNER_META	? LEDGER_META :
+						  LEDGER_ALLOCATED;
 }
 
 /** An allocated run, cut where the use of its blocks changes. */

@@ -118,13 +118,12 @@ static struct palloc_block bootmem_alloc(struct palloc *pa, const struct palloc_
 	return block;
 }
 
+/** More than a word's frames, or the page that small requests share: it is gone when it is among them. */
 static FPG_NOINLINE int free_any(struct bootmem *b, uint64_t from, uint64_t to)
 {
-	if (from >= to || !bootmem_managed(b, from, to) ||
-	    bits_find_set(b->free_map, from, to) != to) {
+	if (!bootmem_all_used(b, from, to)) {
 		return -EINVAL;
 	}
-	/* The page that small requests share is gone when it is among them. */
 	if (b->pack_bit - from < to - from) {
 		b->pack_bit = BOOTMEM_NONE;
 	}
@@ -132,16 +131,19 @@ static FPG_NOINLINE int free_any(struct bootmem *b, uint64_t from, uint64_t to)
 	return 0;
 }
 
-/** Frames of one word in the run that was used last: nearly every free, so nothing here is a call. */
+/** Nearly every free is of frames of one word in the run that was used last, so nothing of that is a call. */
 static int bootmem_free(struct palloc *pa, struct pfn_range range)
 {
 	struct bootmem *b = bootmem_of(pa);
 	const uint64_t from = range.start.n - b->base;
 	const uint64_t to = range.end.n - b->base;
 	const uint64_t pages = to - from;
-	if (unlikely(from - b->run_from >= b->run_bits || pages - 1 >= BITS_PER_WORD ||
-		     to - b->run_from > b->run_bits || !in_one_word(from, to) ||
-		     b->pack_bit - from < pages)) {
+	if (unlikely(from - b->run_from >= b->run_bits || pages - 1 >= b->run_bits ||
+		     to - b->run_from > b->run_bits) &&
+	    unlikely(from >= to || !bootmem_managed(b, from, to))) {
+		return -EINVAL;
+	}
+	if (unlikely(!in_one_word(from, to) || b->pack_bit - from < pages)) {
 		return free_any(b, from, to);
 	}
 	const uint64_t mask = word_mask(from, to);
@@ -151,14 +153,7 @@ static int bootmem_free(struct palloc *pa, struct pfn_range range)
 	}
 	*word |= mask;
 	b->free_in[bootmem_region(b, from)] += (uint32_t)pages;
-	b->free_pages += pages;
-	b->failed_pages = 0;
-	if (from < b->low[0]) {
-		b->low[0] = from;
-	}
-	if (from < b->freed_from) {
-		b->freed_from = from;
-	}
+	bootmem_count_free(b, from, pages);
 	return 0;
 }
 

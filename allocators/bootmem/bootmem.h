@@ -84,7 +84,23 @@ static inline uint64_t bootmem_align(const struct bootmem *b, uint64_t bit, unsi
 	return ALIGN_UP(b->base + bit, 1ULL << order) - b->base;
 }
 
+/** What follows from frames having become free, beside the bits and the regions' counts. */
+static inline void bootmem_count_free(struct bootmem *b, uint64_t from, uint64_t pages)
+{
+	b->free_pages += pages;
+	b->failed_pages = 0;
+	if (from < b->low[0]) {
+		b->low[0] = from;
+	}
+	if (from < b->freed_from) {
+		b->freed_from = from;
+	}
+}
+
 /* ---- bootmem_map.c ---- */
+
+/** No frame of [@from, @to) is free. */
+bool bootmem_all_used(const struct bootmem *b, uint64_t from, uint64_t to);
 
 /** Frames become free, or stop being free; they were not, or all were. Counts and hints follow. */
 void bootmem_make_free(struct bootmem *b, uint64_t from, uint64_t to);
@@ -100,6 +116,9 @@ FPG_MUST_CHECK int bootmem_manage(struct bootmem *b, uint64_t from, uint64_t to)
 
 /** The first free bit of [@from, @limit), or @limit. */
 uint64_t bootmem_next_free(const struct bootmem *b, uint64_t from, uint64_t limit);
+
+/** The first bit of [@from, @limit) that is not free, or @limit. */
+uint64_t bootmem_next_used(const struct bootmem *b, uint64_t from, uint64_t limit);
 
 /** The first free block of 1 << @order aligned frames that begins in [@from, @limit), or BOOTMEM_NONE. */
 uint64_t bootmem_find_block(const struct bootmem *b, unsigned int order, uint64_t from,

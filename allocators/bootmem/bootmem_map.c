@@ -21,23 +21,51 @@ static void count(struct bootmem *b, uint64_t from, uint64_t to, uint32_t step)
 	}
 }
 
+/** Whole words, as large blocks are; few enough that a loop is quicker than a call. */
+static inline bool few_words(uint64_t from, uint64_t to)
+{
+	return (from | to) % BITS_PER_WORD == 0 && to - from <= 32 * BITS_PER_WORD;
+}
+
+static inline void fill(uint64_t *words, uint64_t from, uint64_t to, uint64_t value)
+{
+	uint64_t *end = words + to / BITS_PER_WORD;
+	for (uint64_t *word = words + from / BITS_PER_WORD; word < end; word++) {
+		*word = value;
+	}
+}
+
+bool bootmem_all_used(const struct bootmem *b, uint64_t from, uint64_t to)
+{
+	if (!few_words(from, to)) {
+		return bits_find_set(b->free_map, from, to) == to;
+	}
+	const uint64_t *end = b->free_map + to / BITS_PER_WORD;
+	uint64_t any = 0;
+	for (const uint64_t *word = b->free_map + from / BITS_PER_WORD; word < end; word++) {
+		any |= *word;
+	}
+	return any == 0;
+}
+
 void bootmem_make_free(struct bootmem *b, uint64_t from, uint64_t to)
 {
-	bits_set_range(b->free_map, from, to);
+	if (few_words(from, to)) {
+		fill(b->free_map, from, to, ~0ULL);
+	} else {
+		bits_set_range(b->free_map, from, to);
+	}
 	count(b, from, to, 1);
-	b->free_pages += to - from;
-	b->failed_pages = 0;
-	if (from < b->low[0]) {
-		b->low[0] = from;
-	}
-	if (from < b->freed_from) {
-		b->freed_from = from;
-	}
+	bootmem_count_free(b, from, to - from);
 }
 
 void bootmem_make_used(struct bootmem *b, uint64_t from, uint64_t to)
 {
-	bits_clear_range(b->free_map, from, to);
+	if (few_words(from, to)) {
+		fill(b->free_map, from, to, 0);
+	} else {
+		bits_clear_range(b->free_map, from, to);
+	}
 	count(b, from, to, UINT32_MAX);
 	b->free_pages -= to - from;
 	if (from == b->low[0]) {

@@ -38,6 +38,24 @@ uint64_t bootmem_next_free(const struct bootmem *b, uint64_t from, uint64_t limi
 	return limit;
 }
 
+uint64_t bootmem_next_used(const struct bootmem *b, uint64_t from, uint64_t limit)
+{
+	while (from < limit) {
+		uint64_t r = bootmem_region(b, from);
+		uint64_t end = bootmem_region_start(b, r + 1);
+		end = end < limit ? end : limit;
+		/* A region whose frames are all free is no look at its bits worth. */
+		if (b->free_in[r] >> b->region_order == 0) {
+			uint64_t found = bits_find_clear(b->free_map, from, end);
+			if (found != end) {
+				return found;
+			}
+		}
+		from = end;
+	}
+	return limit;
+}
+
 /* ---- aligned blocks -------------------------------------------------------------------------- */
 
 /** Blocks smaller than a word; @from is where one may begin. */
@@ -181,6 +199,9 @@ static uint64_t block_from_hint(struct bootmem *b, unsigned int order)
 		put_low_right(b);
 	}
 	uint64_t from = b->low[order] > b->low[0] ? b->low[order] : b->low[0];
+	if (from >= b->bits) {
+		return BOOTMEM_NONE;
+	}
 	uint64_t found = bootmem_find_block(b, order, from, b->bits);
 	if (found != BOOTMEM_NONE) {
 		b->low[order] = found;
@@ -238,13 +259,16 @@ uint64_t bootmem_find(struct bootmem *b, uint32_t *pages, unsigned int align_ord
 	if (fewer || (*pages == 1 && align_order == 0)) {
 		return run_from_hint(b, pages, align_order);
 	}
+	if (*pages == 1U << align_order) {
+		return block_from_hint(b, align_order);
+	}
 	if (*pages > b->free_pages) {
 		return BOOTMEM_NONE;
 	}
-	if ((*pages & (*pages - 1)) == 0 && align_order <= log2_floor(*pages)) {
+	if ((*pages & (*pages - 1)) == 0 && align_order < log2_floor(*pages)) {
 		unsigned int order = log2_floor(*pages);
 		uint64_t found = block_from_hint(b, order);
-		if (found != BOOTMEM_NONE || align_order == order) {
+		if (found != BOOTMEM_NONE) {
 			return found;
 		}
 	}

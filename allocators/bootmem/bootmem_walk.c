@@ -29,11 +29,11 @@ static bool walk_managed(const struct bootmem *b, palloc_walk_fn fn, void *ctx, 
 			 uint64_t to)
 {
 	while (from < to) {
-		uint64_t free = bits_find_set(b->free_map, from, to);
+		uint64_t free = bootmem_next_free(b, from, to);
 		if (!emit(b, fn, ctx, from, free, PALLOC_RUN_ALLOCATED)) {
 			return false;
 		}
-		uint64_t used = bits_find_clear(b->free_map, free, to);
+		uint64_t used = bootmem_next_used(b, free, to);
 		if (!emit(b, fn, ctx, free, used, PALLOC_RUN_FREE)) {
 			return false;
 		}

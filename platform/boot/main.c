@@ -11,6 +11,7 @@
 #include "fpg/base/parse.h"
 #include "fpg/core/boot_memory.h"
 #include "fpg/core/boot_phase.h"
+#include "fpg/core/bootmem.h"
 #include "fpg/core/fail_boot.h"
 #include "fpg/core/hart.h"
 #include "fpg/core/ledger.h"
@@ -142,6 +143,7 @@ FPG_INIT static void start_page_allocator(void)
 	if (err != 0) {
 		panic("no page allocator can be started (%s)", errno_name(err));
 	}
+	(void)free_all_bootmem();
 	/* The allocators are ready when they have served somebody. */
 	struct page *first = alloc_pages(GFP_KERNEL, 0);
 	if (first == NULL) {

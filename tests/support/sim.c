@@ -138,6 +138,8 @@ void sim_frame_table_reset(void)
 			chunk_state[i] = 0;
 		}
 	}
+	/* What was known to be populated is not any more. */
+	frame_table_register(&sim_vmemmap, table, table_frames.start);
 	chunks_populated = 0;
 	pages_taken = 0;
 	budget = -1;

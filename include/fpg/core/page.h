@@ -94,6 +94,11 @@ enum page_state {
 /** Zone ids are below this. */
 #define PAGE_ZONE_LIMIT 0x1000U
 
+/** page.owner of a page that boot allocations share (fpg/core/bootmem.h); its movable_ops is 0. */
+#define PAGE_OWNER_PACKED UINT32_MAX
+/** page.owner of a page that holds a backend's metadata. */
+#define PAGE_OWNER_META	  (UINT32_MAX - 1)
+
 /** The frame's contents belong to the frame table itself. */
 #define PAGE_F_TABLE (1ULL << 12)
 /** The frame holds a page table. */

@@ -18,7 +18,7 @@
  * answers questions.
  *
  * @choice  palloc= of the bootargs, or NULL: CONFIG_PALLOC_DEFAULT. An unknown one is named in a
- *          warning.
+ *          warning. FIRST+NAME: FIRST takes the memory over, NAME with free_all_bootmem() (fpg/core/bootmem.h).
  * Return:  0 | -EINVAL (a backend of this build is wrong, said in the log) | -ENOMEM | -ENODEV (no
  *          memory)
  */

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Boot allocations by byte over whichever backend packs them: zones in turn, first at or above the goal, then anywhere,
+ * as Linux's bootmem went through its nodes.
+ *
+ * Invariant: every frame that a boot allocation or reservation took has a record of its own, as a single page in use;
+ * so it can be freed in any parts, and nobody needs to know where it came from once another backend serves.
+ */
+#define LOG_MODULE "bootmem"
+#include "page_alloc_private.h"
+#include "zone_private.h"
+
+#include "fpg/base/range.h"
+#include "fpg/core/bootmem.h"
+#include "fpg/core/log.h"
+#include "fpg/core/page_cache.h"
+#include "fpg/core/panic.h"
+
+#include <errno.h>
+#include <string.h>
+
+static bool find_packing(void *ctx, struct zone *zone)
+{
+	*(bool *)ctx = zone_has(zone, PALLOC_CAP_PACK);
+	return !*(bool *)ctx;
+}
+
+bool bootmem_available(void)
+{
+	bool any = false;
+	zone_for_each(find_packing, &any);
+	return any;
+}
+
+/* ---- allocating ------------------------------------------------------------------------------ */
+
+struct boot_request {
+	struct palloc_bytes_req req;
+	/** NUMA_NO_NODE: any. */
+	int nid;
+	struct palloc_bytes got;
+	bool done;
+};
+
+/** Frames that were taken get their records. Where small requests share a page, its record says so. */
+static void take_frames(struct zone *zone, const struct palloc_bytes *got, phys_addr_t end)
+{
+	frames_make_single(zone, got->taken, MIGRATE_UNMOVABLE);
+	for (unsigned int i = 0; i < 2; i++) {
+		phys_addr_t edge = i == 0 ? got->base : end;
+		pfn_t f = phys_to_pfn(edge);
+		if (!IS_ALIGNED(edge, PAGE_SIZE) && f.n >= got->taken.start.n &&
+		    f.n < got->taken.end.n) {
+			pfn_to_page(f)->owner = PAGE_OWNER_PACKED;
+		}
+	}
+}
+
+static bool try_zone(void *ctx, struct zone *zone)
+{
+	struct boot_request *r = ctx;
+	if (zone->type == ZONE_MOVABLE || !zone_has(zone, PALLOC_CAP_PACK) ||
+	    (r->nid != NUMA_NO_NODE && zone->nid != r->nid)) {
+		return true;
+	}
+	unsigned long flags = spin_lock_irqsave(&zone->lock);
+	int err = zone->palloc->ops->alloc_bytes(zone->palloc, &r->req, &r->got);
+	if (err == 0) {
+		zone->free_pages -= pfn_range_pages(r->got.taken);
+		zone->counters.allocs++;
+	}
+	spin_unlock_irqrestore(&zone->lock, flags);
+	if (err != 0) {
+		return true;
+	}
+	if (pfn_range_pages(r->got.taken) != 0) {
+		if (zone_populate_all(zone, r->got.taken) != 0) {
+			zone_put(zone, r->got.taken);
+			return true;
+		}
+		take_frames(zone, &r->got, r->got.base + r->req.bytes);
+	}
+	frame_reserve_refill(zone);
+	r->done = true;
+	return false;
+}
+
+/** Return: the address, or 0 */
+static void *allocate(int nid, unsigned long size, unsigned long align, phys_addr_t goal,
+		      phys_addr_t limit)
+{
+	struct boot_request r = {
+		.req = { .bytes = size,
+			 .align = align != 0 ? align : BOOTMEM_ALIGN,
+			 .goal = goal,
+			 .limit = limit },
+		.nid = nid,
+	};
+	zone_for_each(try_zone, &r);
+	if (!r.done && goal != 0) {
+		r.req.goal = 0;
+		zone_for_each(try_zone, &r);
+	}
+	if (!r.done && nid != NUMA_NO_NODE) {
+		return allocate(NUMA_NO_NODE, size, align, goal, limit);
+	}
+	return r.done ? memset(port_phys_to_virt(r.got.base), 0, size) : NULL;
+}
+
+static void *or_panic(void *p, unsigned long size, unsigned long align)
+{
+	if (p == NULL) {
+		panic("bootmem: no %lu bytes at a multiple of %lu", size, align);
+	}
+	return p;
+}
+
+void *__alloc_bootmem_nopanic(unsigned long size, unsigned long align, phys_addr_t goal)
+{
+	return allocate(NUMA_NO_NODE, size, align, goal, 0);
+}
+
+void *__alloc_bootmem(unsigned long size, unsigned long align, phys_addr_t goal)
+{
+	return or_panic(allocate(NUMA_NO_NODE, size, align, goal, 0), size, align);
+}
+
+void *__alloc_bootmem_low(unsigned long size, unsigned long align, phys_addr_t goal)
+{
+	return or_panic(allocate(NUMA_NO_NODE, size, align, goal, BOOTMEM_LOW_END), size, align);
+}
+
+void *__alloc_bootmem_node_nopanic(int nid, unsigned long size, unsigned long align,
+				   phys_addr_t goal)
+{
+	return allocate(nid, size, align, goal, 0);
+}
+
+void *__alloc_bootmem_node(int nid, unsigned long size, unsigned long align, phys_addr_t goal)
+{
+	return or_panic(allocate(nid, size, align, goal, 0), size, align);
+}
+
+/* ---- ranges ---------------------------------------------------------------------------------- */
+
+/** Call @fn for each zone's part of @range. Return: 0 | what @fn said | -EINVAL: some of it is no zone's */
+static int each_zone(struct pfn_range range,
+		     int (*fn)(struct zone *zone, struct pfn_range part, void *ctx), void *ctx)
+{
+	while (range.start.n < range.end.n) {
+		struct zone *zone = pfn_to_zone(range.start);
+		if (zone == NULL || zone->palloc == NULL) {
+			pr_err("pfn 0x%llx is no page of any zone",
+			       (unsigned long long)range.start.n);
+			return -EINVAL;
+		}
+		struct pfn_range part = pfn_range_common(range, zone->span);
+		int err = fn(zone, part, ctx);
+		if (err != 0) {
+			return err;
+		}
+		range.start = part.end;
+	}
+	return 0;
+}
+
+/** Free runs of a window, some at a time. */
+struct free_runs {
+	struct pfn_range window;
+	struct pfn_range run[16];
+	uint32_t count;
+	/** The window was seen to its end; and all of it is managed. */
+	bool all;
+	bool hole;
+};
+
+static bool see_run(void *ctx, const struct palloc_run *run)
+{
+	struct free_runs *f = ctx;
+	struct pfn_range part = pfn_range_common(run->range, f->window);
+	if (pfn_range_pages(part) == 0) {
+		return run->range.start.n < f->window.end.n;
+	}
+	f->hole |= run->state == PALLOC_RUN_HOLE || run->state == PALLOC_RUN_META;
+	if (run->state == PALLOC_RUN_FREE || run->state == PALLOC_RUN_PADDING) {
+		if (f->count == ARRAY_SIZE(f->run)) {
+			f->all = false;
+			return false;
+		}
+		f->run[f->count++] = part;
+	}
+	return true;
+}
+
+static void free_runs_in(struct zone *zone, struct free_runs *f)
+{
+	f->count = 0;
+	f->hole = false;
+	f->all = true;
+	unsigned long flags = spin_lock_irqsave(&zone->lock);
+	zone->palloc->ops->walk(zone->palloc, see_run, f);
+	spin_unlock_irqrestore(&zone->lock, flags);
+}
+
+/** Can it be reserved? @ctx: it has to be free. */
+static int may_reserve(struct zone *zone, struct pfn_range part, void *ctx)
+{
+	struct free_runs f = { .window = part };
+	const bool exclusive = *(const bool *)ctx;
+	if (!zone_has(zone, PALLOC_CAP_CLAIM)) {
+		pr_err("%s cannot reserve ranges", zone->palloc->ops->name);
+		return -EINVAL;
+	}
+	free_runs_in(zone, &f);
+	uint64_t first = f.count != 0 ? f.run[0].start.n : part.end.n;
+	uint64_t end = f.count != 0 ? f.run[0].end.n : part.start.n;
+	if (f.all && f.hole) {
+		pr_err("pfn 0x%llx-0x%llx: not all of it is bootmem's",
+		       (unsigned long long)part.start.n, (unsigned long long)part.end.n);
+		return -EINVAL;
+	}
+	if (exclusive && (first != part.start.n || end != part.end.n)) {
+		pr_warn("pfn 0x%llx is reserved already",
+			(unsigned long long)(first != part.start.n ? part.start.n : end));
+		return -EBUSY;
+	}
+	return zone_populate_all(zone, part);
+}
+
+static int reserve_free(struct zone *zone, struct pfn_range part, void *ctx)
+{
+	struct free_runs f = { .window = part };
+	(void)ctx;
+	do {
+		free_runs_in(zone, &f);
+		for (uint32_t i = 0; i < f.count; i++) {
+			int err = alloc_contig_range(f.run[i], GFP_NOWAIT | __GFP_NOWARN, NULL);
+			if (err != 0) {
+				return err;
+			}
+			f.window.start = f.run[i].end;
+		}
+	} while (!f.all);
+	return 0;
+}
+
+int reserve_bootmem(phys_addr_t addr, phys_addr_t size, int flags)
+{
+	bool exclusive = (flags & BOOTMEM_EXCLUSIVE) != 0;
+	if (size == 0 || size > PHYS_ADDR_MAX - addr) {
+		return -EINVAL;
+	}
+	struct pfn_range range = { phys_to_pfn(addr),
+				   phys_to_pfn(ALIGN_UP(addr + size, PAGE_SIZE)) };
+	/* Blocks in this hart's cache are free, too. */
+	page_cache_drain_all();
+	int err = each_zone(range, may_reserve, &exclusive);
+	return err != 0 ? err : each_zone(range, reserve_free, NULL);
+}
+
+static int may_free(struct zone *zone, struct pfn_range part, void *ctx)
+{
+	(void)ctx;
+	for (uint64_t n = part.start.n; n < part.end.n; n++) {
+		if (!frames_are_single_pages(zone, (struct pfn_range){ pfn(n), pfn(n + 1) })) {
+			pr_err("free of pfn 0x%llx-0x%llx refused: pfn 0x%llx is no single page in use",
+			       (unsigned long long)part.start.n, (unsigned long long)part.end.n,
+			       (unsigned long long)n);
+			__atomic_fetch_add(&zone->counters.refused, 1, __ATOMIC_RELAXED);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+static int free_part(struct zone *zone, struct pfn_range part, void *ctx)
+{
+	(void)zone;
+	(void)ctx;
+	return free_contig_range(part);
+}
+
+void free_bootmem(phys_addr_t addr, phys_addr_t size)
+{
+	if (size > PHYS_ADDR_MAX - addr) {
+		pr_err("free of 0x%llx bytes refused: they end beyond all addresses",
+		       (unsigned long long)size);
+		return;
+	}
+	struct pfn_range range = { phys_to_pfn(ALIGN_UP(addr, PAGE_SIZE)),
+				   phys_to_pfn(addr + size) };
+	if (range.start.n < range.end.n && each_zone(range, may_free, NULL) == 0 &&
+	    each_zone(range, free_part, NULL) != 0) {
+		pr_err("pfn 0x%llx-0x%llx: the backend refuses some of it",
+		       (unsigned long long)range.start.n, (unsigned long long)range.end.n);
+	}
+}
