@@ -122,6 +122,15 @@ FPG_INIT static int arg_palloc(struct bootargs *args, const char *value)
 	return 0;
 }
 
+FPG_INIT static int arg_page_poison(struct bootargs *args, const char *value)
+{
+	if (value != NULL) {
+		return -EINVAL;
+	}
+	args->page_poison = true;
+	return 0;
+}
+
 FPG_INIT static int arg_run(struct bootargs *args, const char *value)
 {
 	if (value == NULL) {
@@ -149,6 +158,7 @@ FPG_INITCONST static const struct {
 	{ "memblock", arg_memblock },
 	{ "fail_boot", arg_fail_boot },
 	{ "palloc", arg_palloc },
+	{ "page_poison", arg_page_poison },
 	{ "run", arg_run },
 };
 

@@ -39,6 +39,8 @@ struct boot_request {
 	/** NUMA_NO_NODE: any. */
 	int nid;
 	struct palloc_bytes got;
+	/** Who asks. */
+	uint64_t pc;
 	bool done;
 };
 
@@ -78,6 +80,7 @@ static bool try_zone(void *ctx, struct zone *zone)
 			zone_put(zone, r->got.taken);
 			return true;
 		}
+		page_debug_taken(r->got.taken, GFP_KERNEL, 0, r->pc);
 		take_frames(zone, &r->got, r->got.base + r->req.bytes);
 	}
 	frame_reserve_refill(zone);
@@ -87,7 +90,7 @@ static bool try_zone(void *ctx, struct zone *zone)
 
 /** Return: the address, or 0 */
 static void *allocate(int nid, unsigned long size, unsigned long align, phys_addr_t goal,
-		      phys_addr_t limit)
+		      phys_addr_t limit, uint64_t pc)
 {
 	struct boot_request r = {
 		.req = { .bytes = size,
@@ -95,6 +98,7 @@ static void *allocate(int nid, unsigned long size, unsigned long align, phys_add
 			 .goal = goal,
 			 .limit = limit },
 		.nid = nid,
+		.pc = pc,
 	};
 	zone_for_each(try_zone, &r);
 	if (!r.done && goal != 0) {
@@ -102,7 +106,7 @@ static void *allocate(int nid, unsigned long size, unsigned long align, phys_add
 		zone_for_each(try_zone, &r);
 	}
 	if (!r.done && nid != NUMA_NO_NODE) {
-		return allocate(NUMA_NO_NODE, size, align, goal, limit);
+		return allocate(NUMA_NO_NODE, size, align, goal, limit, pc);
 	}
 	return r.done ? memset(port_phys_to_virt(r.got.base), 0, size) : NULL;
 }
@@ -117,28 +121,31 @@ static void *or_panic(void *p, unsigned long size, unsigned long align)
 
 void *__alloc_bootmem_nopanic(unsigned long size, unsigned long align, phys_addr_t goal)
 {
-	return allocate(NUMA_NO_NODE, size, align, goal, 0);
+	return allocate(NUMA_NO_NODE, size, align, goal, 0, PAGE_DEBUG_CALLER);
 }
 
 void *__alloc_bootmem(unsigned long size, unsigned long align, phys_addr_t goal)
 {
-	return or_panic(allocate(NUMA_NO_NODE, size, align, goal, 0), size, align);
+	return or_panic(allocate(NUMA_NO_NODE, size, align, goal, 0, PAGE_DEBUG_CALLER), size,
+			align);
 }
 
 void *__alloc_bootmem_low(unsigned long size, unsigned long align, phys_addr_t goal)
 {
-	return or_panic(allocate(NUMA_NO_NODE, size, align, goal, BOOTMEM_LOW_END), size, align);
+	return or_panic(allocate(NUMA_NO_NODE, size, align, goal, BOOTMEM_LOW_END,
+				 PAGE_DEBUG_CALLER),
+			size, align);
 }
 
 void *__alloc_bootmem_node_nopanic(int nid, unsigned long size, unsigned long align,
 				   phys_addr_t goal)
 {
-	return allocate(nid, size, align, goal, 0);
+	return allocate(nid, size, align, goal, 0, PAGE_DEBUG_CALLER);
 }
 
 void *__alloc_bootmem_node(int nid, unsigned long size, unsigned long align, phys_addr_t goal)
 {
-	return or_panic(allocate(nid, size, align, goal, 0), size, align);
+	return or_panic(allocate(nid, size, align, goal, 0, PAGE_DEBUG_CALLER), size, align);
 }
 
 /* ---- ranges ---------------------------------------------------------------------------------- */

@@ -9,7 +9,7 @@ obj-y += core/boot_memory.o core/boot_memory_ram.o core/boot_memory_overlap.o co
 obj-y += core/frame_table.o core/frame_reserve.o core/gfp.o core/pageblock.o core/zone.o core/zonelist.o core/zone_log.o core/zone_movable.o
 obj-y += core/page_alloc.o core/page_alloc_slow.o core/page_free.o core/page_cache.o core/page_cache_init.o \
 	core/page_cache_drain.o core/watermark.o core/page_isolate.o core/fail_page_alloc.o
-obj-y += core/bootmem.o core/bootmem_handover.o
+obj-y += core/bootmem.o core/bootmem_handover.o core/page_poison.o
 obj-y += core/page_alloc_init.o core/page_range.o core/palloc_registry.o core/palloc_handover.o \
 	core/palloc_walk.o
 obj-y += core/ledger.o core/ledger_json.o core/ledger_name.o core/ledger_snapshot.o core/ledger_sources.o

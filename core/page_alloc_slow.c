@@ -416,7 +416,7 @@ struct page *page_alloc_slow(gfp_t gfp, unsigned int order)
 	if (unlikely(!records) && unlikely(!frame_populated(block.start)) &&
 	    unlikely(!populate_head(zone, &block))) {
 		__atomic_fetch_add(&zone->counters.frees, 1, __ATOMIC_RELAXED);
-		return alloc_any(gfp, order, 0);
+		return page_alloc_any(gfp, order, PAGE_DEBUG_CALLER);
 	}
 	struct page *page = pfn_to_page(block.start);
 	page->word = word;

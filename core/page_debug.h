@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where the page allocators' front end tells the debug aids (page_owner, debug_pagealloc) what becomes of frames: three
+ * Where the page allocators' front end tells the debug aids (page_owner, page_poison, debug_pagealloc) what becomes of frames: three
  * moments, each one test of a flag while they are off. All that the front end has to know is here.
  *
  * Rules for the caller: frames are "taken" before anybody touches them and with no lock held; "given" once it is sure
@@ -14,8 +14,9 @@
 #include "fpg/core/page.h"
 
 /** What page_debug_on is made of. */
-#define PAGE_DEBUG_OWNER 1U
-#define PAGE_DEBUG_MAP	 2U
+#define PAGE_DEBUG_OWNER  1U
+#define PAGE_DEBUG_MAP	  2U
+#define PAGE_DEBUG_POISON 4U
 
 /** Which aids are in force; set by page_debug_set() while one hart runs, read everywhere. */
 extern uint32_t page_debug_on;
@@ -35,7 +36,8 @@ void page_debug_reset(void);
 
 static inline bool page_debug_any(void)
 {
-	return FPG_ENABLED(CONFIG_PAGE_OWNER) && unlikely(page_debug_on != 0);
+	return (FPG_ENABLED(CONFIG_PAGE_OWNER) || FPG_ENABLED(CONFIG_PAGE_POISON)) &&
+	       unlikely(page_debug_on != 0);
 }
 
 /** @frames, taken as blocks of @order, are their caller's now. */

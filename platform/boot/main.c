@@ -19,6 +19,7 @@
 #include "fpg/core/memblock.h"
 #include "fpg/core/memtest.h"
 #include "fpg/core/page_alloc.h"
+#include "fpg/core/page_poison.h"
 #include "fpg/core/panic.h"
 #include "fpg/monitor/command.h"
 #include "fpg/pagetable/fixmap.h"
@@ -139,6 +140,9 @@ FPG_INIT static void start_page_allocator(void)
 	}
 	zone_movable_size(&memory.args.kernelcore, &memory.args.movablecore);
 	uint64_t tables = kernel_map_tables(&map);
+	if (memory.args.page_poison && page_poison_init() != 0) {
+		pr_warn("page_poison stays off");
+	}
 	int err = page_alloc_init(memory.args.palloc);
 	if (err != 0) {
 		panic("no page allocator can be started (%s)", errno_name(err));

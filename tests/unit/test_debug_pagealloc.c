@@ -15,6 +15,7 @@
 #include "fpg/core/object_pool.h"
 #include "fpg/core/page_alloc.h"
 #include "fpg/core/page_owner.h"
+#include "fpg/core/page_poison.h"
 #include "fpg/core/palloc_registry.h"
 #include "fpg/port/port.h"
 
@@ -326,7 +327,7 @@ static void a_page_changed_while_free_is_named_when_handed_out(void **state)
 		free_pages(p, 0);
 		/* As a device would. */
 		set_access((struct pfn_range){ f, pfn_add(f, 1) }, PROT_READ | PROT_WRITE);
-		assert_int_equal((uint8_t)p[places[i]], DEBUG_PAGEALLOC_POISON);
+		assert_int_equal((uint8_t)p[places[i]], PAGE_POISON_BYTE);
 		p[places[i]] = 0x5a;
 		set_access((struct pfn_range){ f, pfn_add(f, 1) }, PROT_NONE);
 		page_check_warning[0] = '\0';

@@ -83,6 +83,8 @@ struct bootargs {
 	uint64_t fail_boot;
 	/** Name of a backend, or NULL. */
 	const char *palloc;
+	/** page_poison: fill free pages, check them when they are allocated. */
+	bool page_poison;
 	/** Commands, or NULL. */
 	const char *run;
 	/** Arguments that were ignored. */
