@@ -25,10 +25,29 @@ static uint64_t span_chunks(uint64_t blocks)
 	return ROUND_UP(blocks << MAX_PAGE_ORDER, FRAME_TABLE_CHUNK) / FRAME_TABLE_CHUNK;
 }
 
+/** The smallest that BUDDY_BUCKETS buckets of so many largest-order blocks each cover the span. */
+static unsigned int bucket_shift(uint64_t blocks)
+{
+	unsigned int shift = 0;
+	while (ROUND_UP(blocks, 1ULL << shift) >> shift > BUDDY_BUCKETS) {
+		shift++;
+	}
+	return MAX_PAGE_ORDER + shift;
+}
+
+/** The fixed part of the metadata. */
+static size_t head_bytes(uint64_t blocks)
+{
+	uint64_t frames = blocks << MAX_PAGE_ORDER;
+	unsigned int shift = bucket_shift(blocks);
+	return sizeof(struct buddy) +
+	       (ROUND_UP(frames, 1ULL << shift) >> shift) * sizeof(struct buddy_bucket);
+}
+
 static size_t buddy_meta_bytes(const struct palloc_geometry *geometry)
 {
 	uint64_t blocks = span_blocks(geometry->span);
-	return ALIGN_UP(sizeof(struct buddy), META_ALIGN) + fresh_bytes(blocks) +
+	return ALIGN_UP(head_bytes(blocks), META_ALIGN) + fresh_bytes(blocks) +
 	       (bits_to_words(blocks) + bits_to_words(span_chunks(blocks))) * sizeof(uint64_t);
 }
 
@@ -40,13 +59,14 @@ static int buddy_init(struct palloc *pa, void *meta, size_t bytes)
 	}
 	struct buddy *b = meta;
 	uint64_t blocks = span_blocks(pa->span);
-	uint64_t *words = (uint64_t *)((char *)meta + ALIGN_UP(sizeof(*b), META_ALIGN));
+	uint64_t *words = (uint64_t *)((char *)meta + ALIGN_UP(head_bytes(blocks), META_ALIGN));
 	b->base = ALIGN_DOWN(pa->span.start.n, MAX_ORDER_NR_PAGES);
 	b->links = (struct page *)((uintptr_t)buddy_page(b->base) - sizeof(struct page));
 	b->zone_bits = (uint64_t)pa->zone_id << PAGE_ZONE_SHIFT;
 	b->held_bits = b->zone_bits | BUDDY_HELD;
 	b->frames = blocks << MAX_PAGE_ORDER;
 	b->map = pa->pageblocks;
+	b->bucket_shift = bucket_shift(blocks);
 	fresh_init(&b->fresh, blocks, words);
 	b->cut = words + fresh_bytes(blocks) / sizeof(uint64_t);
 	b->known = b->cut + bits_to_words(blocks);

@@ -12,6 +12,8 @@
  * - A free block's type is that of each of its pageblocks. Fresh blocks are MOVABLE.
  * - Two free buddies of one order never both exist, unless their types differ: HIGHATOMIC, CMA and
  *   ISOLATE keep apart, ordinary types do until one of the two is freed again.
+ * - Blocks smaller than a pageblock are listed by the part of the span they lie in, a bucket: what is cut, or taken,
+ *   comes from the lowest bucket that has some, so holes are filled from below and the upper end becomes whole again.
  * - A record is written only where it is populated; what is missing is found out before anything
  *   changes.
  */
@@ -37,6 +39,20 @@ struct buddy_list {
 	uint32_t head;
 };
 
+#define BUDDY_BUCKETS 64U
+
+/** Free blocks smaller than a pageblock in one part of the span. */
+struct buddy_bucket {
+	/** Eight a row, so that an index is a shift. */
+	struct buddy_list list[15][BUDDY_ROW];
+	/** Bit k: list[k][type] is not empty. */
+	uint16_t orders[BUDDY_ROW];
+	uint16_t reserved[8];
+};
+
+static_assert(sizeof(struct buddy_bucket) == 512 && PAGEBLOCK_ORDER <= 15,
+	      "buddy_small_list: an index is a shift");
+
 struct buddy {
 	/** Frame of the first largest-order block: the span's start, rounded down. */
 	uint64_t base;
@@ -50,15 +66,21 @@ struct buddy {
 	uint64_t free_pages;
 	uint64_t managed_pages;
 	struct pageblock_map *map;
-	/** Bit k: list[k][type] is not empty. */
+	/** Bit k: list[k][type] is not empty; whole pageblocks only. */
 	uint32_t nonempty[MIGRATE_TYPE_COUNT];
-	/** Eight a row, so that an index is a shift. */
+	/** Bit i: bucket[i] has blocks of the type. */
+	uint64_t holes[MIGRATE_TYPE_COUNT];
+	/** Frames of a bucket, as a shift: whole largest-order blocks. */
+	uint64_t bucket_shift;
+	/** Whole pageblocks; the rows of smaller orders are not used. */
 	struct buddy_list list[BUDDY_ORDERS][BUDDY_ROW];
 	struct fresh fresh;
 	/** A bit a largest-order block: some frame of it is managed and has, or had, a record. */
 	uint64_t *cut;
 	/** A bit a page of the frame table: it is known to be populated, for good. */
 	uint64_t *known;
+	/** As many as the span has. */
+	FPG_ALIGNED(64) struct buddy_bucket bucket[];
 };
 
 static inline struct buddy *buddy_of(const struct palloc *pa)
@@ -126,12 +148,39 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && offsetof(struct page,
 		      offsetof(struct page, prev) == 12,
 	      "buddy_push: next and prev are the halves of second");
 
-/** Note in nonempty[] that the list of @word has, or has no, blocks. */
-static inline void buddy_note(struct buddy *b, uint64_t word, bool some)
+/** The list of a block smaller than a pageblock. @at: relative to the base */
+static inline struct buddy_list *buddy_small_list(struct buddy *b, uint64_t at, unsigned long order,
+						  unsigned long type)
 {
-	uint32_t *orders = &b->nonempty[page_word_type(word)];
+	return &b->bucket[at >> b->bucket_shift].list[order][type];
+}
+
+static inline struct buddy_list *buddy_list_at(struct buddy *b, uint64_t at, unsigned long order,
+					       unsigned long type)
+{
+	return order < PAGEBLOCK_ORDER ? buddy_small_list(b, at, order, type) :
+					 &b->list[order][type];
+}
+
+/** Note that @list, that of @word's order and type, has, or has no, blocks. */
+static inline void buddy_note(struct buddy *b, const struct buddy_list *list, uint64_t word,
+			      bool some)
+{
+	const unsigned int type = page_word_type(word);
 	const uint32_t bit = 1U << page_word_order(word);
-	*orders = some ? *orders | bit : *orders & ~bit;
+	if (bit >= PAGEBLOCK_NR_PAGES) {
+		b->nonempty[type] = some ? b->nonempty[type] | bit : b->nonempty[type] & ~bit;
+		return;
+	}
+	uint64_t i = ((uintptr_t)list - (uintptr_t)b->bucket) / sizeof(struct buddy_bucket);
+	uint32_t orders = b->bucket[i].orders[type];
+	uint32_t now = some ? orders | bit : orders & ~bit;
+	b->bucket[i].orders[type] = (uint16_t)now;
+	if (orders == 0) {
+		b->holes[type] |= 1ULL << i;
+	} else if (now == 0) {
+		b->holes[type] &= ~(1ULL << i);
+	}
 }
 
 /*
@@ -151,7 +200,7 @@ static inline void buddy_push(struct buddy *b, struct page *links, struct buddy_
 	if (head != 0) {
 		links[head].prev = (uint32_t)link;
 	} else {
-		buddy_note(b, word, true);
+		buddy_note(b, list, word, true);
 	}
 }
 
@@ -176,8 +225,23 @@ static inline void buddy_unlink(struct buddy *b, struct page *links, struct budd
 	if (next != 0) {
 		links[next].prev = 0;
 	} else {
-		buddy_note(b, word, false);
+		buddy_note(b, list, word, false);
 	}
+}
+
+static inline uint64_t buddy_buckets(const struct buddy *b)
+{
+	return ((b->frames - 1) >> b->bucket_shift) + 1;
+}
+
+/** Orders of which there is a free block of @type. */
+static inline uint32_t buddy_orders(const struct buddy *b, unsigned int type)
+{
+	uint32_t orders = b->nonempty[type];
+	for (uint64_t holes = b->holes[type]; holes != 0; holes &= holes - 1) {
+		orders |= b->bucket[bit_lowest(holes)].orders[type];
+	}
+	return orders;
 }
 
 static inline struct page *buddy_link_page(const struct buddy *b, uint32_t link)
@@ -188,14 +252,15 @@ static inline struct page *buddy_link_page(const struct buddy *b, uint32_t link)
 static inline void buddy_list_add(struct buddy *b, uint64_t n, unsigned int order,
 				  unsigned int type)
 {
-	buddy_push(b, b->links, &b->list[order][type], n - b->base + 1,
+	buddy_push(b, b->links, buddy_list_at(b, n - b->base, order, type), n - b->base + 1,
 		   buddy_free_word(b, order, type));
 }
 
 static inline void buddy_list_del(struct buddy *b, uint64_t n)
 {
 	struct page *page = buddy_page(n);
-	struct buddy_list *list = &b->list[page_word_order(page->word)][page_word_type(page->word)];
+	struct buddy_list *list = buddy_list_at(b, n - b->base, page_word_order(page->word),
+						page_word_type(page->word));
 	buddy_unlink(b, b->links, list, page, page->word);
 }
 

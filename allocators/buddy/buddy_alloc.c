@@ -80,11 +80,12 @@ enum found {
  * The first block of the list that can be cut; with PALLOC_REQ_POPULATED those that cannot are
  * passed over.
  */
-static enum found try_list(struct palloc *pa, unsigned int from_order, unsigned int type,
-			   unsigned int order, uint32_t flags, struct candidate *c)
+static enum found try_one(struct palloc *pa, const struct buddy_list *list, unsigned int from_order,
+			  unsigned int type, unsigned int order, uint32_t flags,
+			  struct candidate *c)
 {
 	struct buddy *b = buddy_of(pa);
-	uint32_t link = b->list[from_order][type].head;
+	uint32_t link = list->head;
 	while (link != 0) {
 		struct page *page = buddy_link_page(b, link);
 		*c = (struct candidate){ page_to_pfn(page).n, from_order, type, false };
@@ -97,6 +98,24 @@ static enum found try_list(struct palloc *pa, unsigned int from_order, unsigned 
 		link = page->next;
 	}
 	return FOUND_NOTHING;
+}
+
+/** The same for all blocks of one order and type, the lowest bucket first. */
+static enum found try_list(struct palloc *pa, unsigned int from_order, unsigned int type,
+			   unsigned int order, uint32_t flags, struct candidate *c)
+{
+	struct buddy *b = buddy_of(pa);
+	if (from_order >= PAGEBLOCK_ORDER) {
+		return try_one(pa, &b->list[from_order][type], from_order, type, order, flags, c);
+	}
+	enum found found = FOUND_NOTHING;
+	for (uint64_t holes = b->holes[type]; holes != 0 && found == FOUND_NOTHING;
+	     holes &= holes - 1) {
+		const struct buddy_bucket *bucket = &b->bucket[bit_lowest(holes)];
+		found = try_one(pa, &bucket->list[from_order][type], from_order, type, order, flags,
+				c);
+	}
+	return found;
 }
 
 static enum found try_fresh(struct palloc *pa, unsigned int order, uint32_t flags,
@@ -118,11 +137,34 @@ static enum found try_fresh(struct palloc *pa, unsigned int order, uint32_t flag
 	return FOUND_NOTHING;
 }
 
-/** Orders [low, high] of one type, ascending. */
+/** One bucket's blocks of @type from @order on, the smallest first. */
+static enum found try_bucket(struct palloc *pa, const struct buddy_bucket *bucket,
+			     unsigned int type, unsigned int order, uint32_t flags,
+			     struct candidate *c)
+{
+	uint32_t orders = (uint32_t)bucket->orders[type] >> order << order;
+	enum found found = FOUND_NOTHING;
+	for (; orders != 0 && found == FOUND_NOTHING; orders &= orders - 1) {
+		unsigned int from = bit_lowest(orders);
+		found = try_one(pa, &bucket->list[from][type], from, type, order, flags, c);
+	}
+	return found;
+}
+
+/** Holes of one type, the lowest bucket first, then whole pageblocks, the smallest first. */
 static enum found try_type(struct palloc *pa, unsigned int type, unsigned int order, uint32_t flags,
 			   struct candidate *c)
 {
-	uint32_t orders = buddy_of(pa)->nonempty[type] >> order << order;
+	const struct buddy *b = buddy_of(pa);
+	uint32_t orders = b->nonempty[type] >> order << order;
+	for (uint64_t holes = b->holes[type]; holes != 0 && order < PAGEBLOCK_ORDER;
+	     holes &= holes - 1) {
+		enum found found =
+			try_bucket(pa, &b->bucket[bit_lowest(holes)], type, order, flags, c);
+		if (found != FOUND_NOTHING) {
+			return found;
+		}
+	}
 	while (orders != 0) {
 		enum found found = try_list(pa, bit_lowest(orders), type, order, flags, c);
 		if (found != FOUND_NOTHING) {
@@ -139,11 +181,9 @@ static enum found try_raid(struct palloc *pa, unsigned int from_order, unsigned 
 {
 	const uint8_t *raided = fallbacks[type];
 	for (; *raided != FALLBACK_END; raided++) {
-		if (buddy_of(pa)->nonempty[*raided] >> from_order & 1) {
-			enum found found = try_list(pa, from_order, *raided, order, flags, c);
-			if (found != FOUND_NOTHING) {
-				return found;
-			}
+		enum found found = try_list(pa, from_order, *raided, order, flags, c);
+		if (found != FOUND_NOTHING) {
+			return found;
 		}
 	}
 	return FOUND_NOTHING;
@@ -153,7 +193,7 @@ static uint32_t raided_orders(const struct buddy *b, unsigned int type)
 {
 	uint32_t orders = 0;
 	for (const uint8_t *raided = fallbacks[type]; *raided != FALLBACK_END; raided++) {
-		orders |= b->nonempty[*raided];
+		orders |= buddy_orders(b, *raided);
 	}
 	return orders;
 }
@@ -362,22 +402,20 @@ static FPG_NOINLINE struct palloc_block alloc_other(struct palloc *pa, const str
 	const uint32_t all = b->nonempty[0] | b->nonempty[1] | b->nonempty[2] | b->nonempty[3] |
 			     b->nonempty[4] | b->nonempty[5];
 	static_assert(MIGRATE_TYPE_COUNT == 6, "all types are looked at");
-	if (all >> req->align_order == 0 && b->fresh.count == 0) {
+	if (req->align_order >= PAGEBLOCK_ORDER && all >> req->align_order == 0 &&
+	    b->fresh.count == 0) {
 		return block_of(0, 0, 0, -ENOMEM);
 	}
 	return alloc_searching(pa, req);
 }
 
-/** The smallest block of the own type that is larger than what is wanted. */
-static FPG_NOINLINE struct palloc_block alloc_cutting(struct palloc *pa,
-						      const struct palloc_req *req)
+/** A block of @list, which has some, of the own type and of order @from, cut down to what is wanted. */
+static FPG_INLINE struct palloc_block cut_from(struct palloc *pa, const struct palloc_req *req,
+					       struct buddy_list *list, unsigned long from)
 {
 	struct buddy *b = buddy_of(pa);
 	unsigned long order = req->align_order;
 	const unsigned long type = req->type;
-	const unsigned long orders = (unsigned long)b->nonempty[type] >> order << order;
-	unsigned long from = bit_lowest(orders);
-	struct buddy_list *list = &b->list[from][type];
 	const uint64_t link = list->head;
 	struct page *const links = b->links;
 	struct page *page = links + link;
@@ -390,6 +428,15 @@ static FPG_NOINLINE struct palloc_block alloc_cutting(struct palloc *pa,
 	}
 	uint64_t word = buddy_free_word(b, from, type);
 	buddy_unlink(b, links, list, page, word);
+	if (from >= PAGEBLOCK_ORDER && order < PAGEBLOCK_ORDER) {
+		while (from != PAGEBLOCK_ORDER) {
+			from--;
+			list -= BUDDY_ROW;
+			word -= 1ULL << PAGE_ORDER_SHIFT;
+			buddy_push(b, links, list, link + (1UL << from), word);
+		}
+		list = buddy_small_list(b, link - 1, PAGEBLOCK_ORDER, type);
+	}
 	while (from != order) {
 		from--;
 		list -= BUDDY_ROW;
@@ -401,9 +448,39 @@ static FPG_NOINLINE struct palloc_block alloc_cutting(struct palloc *pa,
 	return block_of(n, 1UL << order, type, 0);
 }
 
+/** A whole pageblock, or several: the smallest. Everything else is a tail call. */
+static FPG_NOINLINE struct palloc_block alloc_large(struct palloc *pa, const struct palloc_req *req)
+{
+	struct buddy *b = buddy_of(pa);
+	const unsigned long orders = (unsigned long)b->nonempty[req->type] >> req->align_order
+									      << req->align_order;
+	if (orders == 0) {
+		return alloc_other(pa, req);
+	}
+	const unsigned long from = bit_lowest(orders);
+	return cut_from(pa, req, &b->list[from][req->type], from);
+}
+
+/** What the lowest bucket does not have: a higher one may. */
+static FPG_NOINLINE struct palloc_block alloc_small(struct palloc *pa, const struct palloc_req *req)
+{
+	struct buddy *b = buddy_of(pa);
+	const unsigned long type = req->type;
+	for (uint64_t holes = b->holes[type]; holes != 0; holes &= holes - 1) {
+		struct buddy_bucket *bucket = &b->bucket[bit_lowest(holes)];
+		const unsigned long orders = (unsigned long)bucket->orders[type] >> req->align_order
+										    << req->align_order;
+		if (orders != 0) {
+			const unsigned long from = bit_lowest(orders);
+			return cut_from(pa, req, &bucket->list[from][type], from);
+		}
+	}
+	return alloc_large(pa, req);
+}
+
 /**
- * A block of the own type and just the order, when there is one. With PALLOC_REQ_FEWER the smallest goes first, whole,
- * so that large ones stay. Everything else is a tail call.
+ * A block of the own type and just the order, when the lowest bucket with any has one. With PALLOC_REQ_FEWER the
+ * smallest goes first, whole, so that large ones stay. Everything else is a tail call.
  */
 struct palloc_block buddy_alloc(struct palloc *pa, const struct palloc_req *req)
 {
@@ -418,10 +495,16 @@ struct palloc_block buddy_alloc(struct palloc *pa, const struct palloc_req *req)
 		return alloc_searching(pa, req);
 	}
 	struct buddy_list *list = &b->list[order][type];
+	if (order < PAGEBLOCK_ORDER) {
+		const uint64_t holes = b->holes[type];
+		if (holes == 0) {
+			return alloc_large(pa, req);
+		}
+		list = &b->bucket[bit_lowest(holes)].list[order][type];
+	}
 	const uint64_t link = list->head;
 	if (link == 0) {
-		return (unsigned long)b->nonempty[type] >> order != 0 ? alloc_cutting(pa, req) :
-									alloc_other(pa, req);
+		return order < PAGEBLOCK_ORDER ? alloc_small(pa, req) : alloc_large(pa, req);
 	}
 	struct page *page = b->links + link;
 	const uint64_t word = buddy_free_word(b, order, type);

@@ -70,7 +70,7 @@ static FPG_NOINLINE int merge_mixed(struct buddy *b, uint64_t at, unsigned long 
 					    buddy_keeps_apart(other_type)))) {
 			break;
 		}
-		buddy_unlink(b, b->links, &b->list[order][other_type], other, word);
+		buddy_unlink(b, b->links, buddy_list_at(b, at, order, other_type), other, word);
 		if (other_type != type) {
 			type = MIGRATE_MOVABLE;
 			mixed = true;
@@ -82,42 +82,60 @@ static FPG_NOINLINE int merge_mixed(struct buddy *b, uint64_t at, unsigned long 
 		pageblock_set_range(b->map, (struct pfn_range){ pfn(n), pfn(n + (1ULL << order)) },
 				    MIGRATE_MOVABLE);
 	}
-	buddy_push(b, b->links, &b->list[order][type], at + 1, buddy_free_word(b, order, type));
+	buddy_push(b, b->links, buddy_list_at(b, at, order, type), at + 1,
+		   buddy_free_word(b, order, type));
 	return 0;
 }
 
+static int merge_large(struct buddy *b, uint64_t at, uint64_t word);
+
 /**
  * Merge with buddies of the same type; the first of another one is somebody else's.
- * @word  buddy_free_word(), @list: both of @order and @type. Return: 0
+ * @word   buddy_free_word(), @list: both of @order and @type
+ * @small  @order is below that of pageblocks; a pageblock that comes out of it goes on in merge_large()
+ * Return: 0
  */
 static FPG_INLINE int merge(struct buddy *b, uint64_t at, unsigned long order, uint64_t word,
-			    struct buddy_list *list)
+			    struct buddy_list *list, const bool small)
 {
 	struct page *const links = b->links;
 	struct page *const table = links + 1;
-	for (unsigned long bit = 1UL << order; bit != MAX_ORDER_NR_PAGES; bit <<= 1) {
+	const unsigned long end = small ? PAGEBLOCK_NR_PAGES : MAX_ORDER_NR_PAGES;
+	for (unsigned long bit = 1UL << order; bit != end; bit <<= 1) {
 		const uint64_t other_at = at ^ bit;
 		struct page *other = table + other_at;
 		uint64_t other_word = other->word;
 		if (other_word != word) {
 			/* Most often somebody holds it; nothing more is computed then. */
 			if (likely(other_word & BUDDY_HELD)) {
-				break;
+				buddy_push(b, links, list, at + 1, word);
+				return 0;
 			}
 			FPG_OPAQUE(other_word);
 			if (((other_word ^ word) & ~PAGE_TYPE_MASK) == 0) {
 				return merge_mixed(b, at, page_word_order(word),
 						   page_word_type(word), true);
 			}
-			break;
+			buddy_push(b, links, list, at + 1, word);
+			return 0;
 		}
 		buddy_unlink(b, links, list, other, word);
 		at &= other_at;
 		list += BUDDY_ROW;
 		word += 1ULL << PAGE_ORDER_SHIFT;
 	}
+	if (small) {
+		return merge_large(b, at, word);
+	}
 	buddy_push(b, links, list, at + 1, word);
 	return 0;
+}
+
+/** merge() for a pageblock that was put together just now. */
+static FPG_NOINLINE int merge_large(struct buddy *b, uint64_t at, uint64_t word)
+{
+	return merge(b, at, PAGEBLOCK_ORDER, word, &b->list[PAGEBLOCK_ORDER][page_word_type(word)],
+		     false);
 }
 
 void buddy_merge_block(struct palloc *pa, uint64_t n, unsigned int order)
@@ -228,7 +246,8 @@ static FPG_NOINLINE int free_large(struct palloc *pa, uint64_t n, uint64_t pages
 	const unsigned int order = page_word_order(page->word);
 	page->word = 0;
 	b->free_pages += pages;
-	return merge(b, n - b->base, order, buddy_free_word(b, order, type), &b->list[order][type]);
+	return merge(b, n - b->base, order, buddy_free_word(b, order, type), &b->list[order][type],
+		     false);
 }
 
 /** One whole block, most often; its head says so. Everything else is a tail call. */
@@ -257,7 +276,10 @@ static FPG_INLINE int free_block(struct palloc *pa, uint64_t n, uint64_t pages, 
 	b->free_pages += pages;
 	const uint64_t word = (held_bits | order << PAGE_ORDER_SHIFT | type << PAGE_TYPE_SHIFT) ^
 			      (BUDDY_HELD | PAGE_FREE);
-	return merge(b, at, order, word, &b->list[order][type]);
+	if (order >= PAGEBLOCK_ORDER) {
+		return merge(b, at, order, word, &b->list[order][type], false);
+	}
+	return merge(b, at, order, word, buddy_small_list(b, at, order, type), true);
 }
 
 int buddy_free(struct palloc *pa, struct pfn_range range)

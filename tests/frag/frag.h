@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Loads that break memory into pieces, reproducible by seed, over anything that hands out blocks: one backend's
+ * instance, the front end with its per-hart caches, or the rule of another system. They need records, not memory.
+ */
+#pragma once
+
+#include "fpg/core/palloc_ops.h"
+
+/** What is loaded. */
+struct frag_target {
+	const char *name;
+	void *ctx;
+	/** Frames that it hands out lie here. */
+	struct pfn_range span;
+	/** 1 << @order frames; FRAG_NONE when there are none. */
+	uint64_t (*alloc)(void *ctx, unsigned int order, enum migratetype type);
+	void (*free)(void *ctx, uint64_t frame, unsigned int order);
+	/** Every free run, caches given back first. */
+	void (*walk)(void *ctx, palloc_walk_fn fn, void *arg);
+	/** Ends the program when an invariant does not hold. */
+	void (*check)(void *ctx);
+	void (*stop)(void *ctx);
+};
+
+#define FRAG_NONE UINT64_MAX
+
+/** One instance of @ops over @bytes of simulated memory, nothing in front of it. One at a time. */
+void frag_target_backend(struct frag_target *t, const struct palloc_ops *ops, uint64_t bytes);
+/** alloc_pages() and __free_pages() with the backend @ops behind them. One at a time. */
+void frag_target_front(struct frag_target *t, const struct palloc_ops *ops, uint64_t bytes);
+/**
+ * The rule of Linux 6.1 for placing blocks and stealing pageblocks, told from its documentation and written anew: last
+ * in, first out; the smallest order first; blocks of other types the largest first. With a cache in front like its own.
+ */
+void frag_target_linux(struct frag_target *t, uint64_t bytes);
+
+/* ---- what is left ---------------------------------------------------------------------------- */
+
+struct frag_state {
+	uint64_t free_pages;
+	/** Of them, in pageblocks of which nothing is in use. */
+	uint64_t whole_pages;
+	/** Pageblocks with something in use. */
+	uint64_t used_blocks;
+	/** Pageblocks in which pages of several types are in use. */
+	uint64_t mixed_blocks;
+	/** Pageblocks in which something is in use that cannot be moved. */
+	uint64_t pinned_blocks;
+	/** The fewest that those pages would fit in. */
+	uint64_t pinned_least;
+	/** Changes when any answer of the target was another. */
+	uint64_t digest;
+};
+
+/** @part / @whole in thousandths. */
+static inline unsigned int frag_permille(uint64_t part, uint64_t whole)
+{
+	return whole == 0 ? 1000 : (unsigned int)(part * 1000 / whole);
+}
+
+/* ---- the loads ------------------------------------------------------------------------------- */
+
+enum frag_start {
+	/** Allocate until so much is in use. */
+	FRAG_PACKED,
+	/** Allocate all there is, then free at random until so much is in use. */
+	FRAG_SCATTERED,
+};
+
+enum frag_step {
+	/** Free one page, allocate one. */
+	FRAG_ONE_BY_ONE,
+	/** Free a round's pages, then allocate as many. */
+	FRAG_ROUND_BY_ROUND,
+};
+
+struct frag_load {
+	enum frag_start start;
+	enum frag_step step;
+	/** Percent of the pages in use. */
+	unsigned int full;
+	/** Percent of the pages in use that are reallocated a round. */
+	unsigned int share;
+	unsigned int rounds;
+	uint64_t seed;
+};
+
+/** (a) Single movable pages. */
+void frag_reallocate(struct frag_target *t, const struct frag_load *load, struct frag_state *before,
+		     struct frag_state *after);
+
+/**
+ * (b) Blocks of orders 0 to 3, movable, unmovable and reclaimable, whose shares rise and fall from round to round; each
+ * round reallocates load->share of the pages. start and step are not used.
+ */
+void frag_mixed(struct frag_target *t, const struct frag_load *load, struct frag_state *after);

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * fpg-frag [MIB]: how whole memory stays with each backend, by itself and behind the front end, and with Linux's rule:
+ * a table. FPG_SEED changes the load; the same seed gives the same table.
+ */
+#include "frag.h"
+#include "sim.h"
+
+#include "fpg/core/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/** Which target a row is about. */
+struct kind {
+	const struct palloc_ops *ops;
+	bool front;
+};
+
+static uint64_t bytes = 4096ULL << 20;
+static uint64_t seed;
+
+static void start(struct frag_target *t, const struct kind *kind)
+{
+	if (kind->ops == NULL) {
+		frag_target_linux(t, bytes);
+	} else if (kind->front) {
+		frag_target_front(t, kind->ops, bytes);
+	} else {
+		frag_target_backend(t, kind->ops, bytes);
+	}
+}
+
+static void reallocate(const struct kind *kind, enum frag_start start_with, enum frag_step step)
+{
+	const struct frag_load load = { start_with, step, 85, 10, 100, seed };
+	struct frag_target t;
+	struct frag_state before;
+	struct frag_state after;
+	start(&t, kind);
+	frag_reallocate(&t, &load, &before, &after);
+	unsigned int from = frag_permille(before.whole_pages, before.free_pages);
+	unsigned int to = frag_permille(after.whole_pages, after.free_pages);
+	printf("FRAG %s%s %s %s whole %u.%u%% -> %u.%u%% digest %016llx\n", t.name,
+	       kind->front ? "+caches" : "", start_with == FRAG_PACKED ? "packed" : "scattered",
+	       step == FRAG_ONE_BY_ONE ? "one" : "round", from / 10, from % 10, to / 10, to % 10,
+	       (unsigned long long)after.digest);
+	fflush(stdout);
+	t.stop(t.ctx);
+}
+
+static void mixed(const struct kind *kind, unsigned int full)
+{
+	const struct frag_load load = { .full = full, .share = 10, .rounds = 100, .seed = seed };
+	struct frag_target t;
+	struct frag_state s;
+	start(&t, kind);
+	frag_mixed(&t, &load, &s);
+	unsigned int mix = frag_permille(s.mixed_blocks, s.used_blocks);
+	unsigned int whole = frag_permille(s.whole_pages, s.free_pages);
+	printf("FRAG %s%s mixed %u%% foreign %u.%u%% of %llu pageblocks, pinned %llu (least %llu), whole %u.%u%% "
+	       "digest %016llx\n",
+	       t.name, kind->front ? "+caches" : "", full, mix / 10, mix % 10,
+	       (unsigned long long)s.used_blocks, (unsigned long long)s.pinned_blocks,
+	       (unsigned long long)s.pinned_least, whole / 10, whole % 10,
+	       (unsigned long long)s.digest);
+	fflush(stdout);
+	t.stop(t.ctx);
+}
+
+static void all(const struct kind *kind)
+{
+	for (int start_with = FRAG_PACKED; start_with <= FRAG_SCATTERED; start_with++) {
+		for (int step = FRAG_ONE_BY_ONE; step <= FRAG_ROUND_BY_ROUND; step++) {
+			reallocate(kind, (enum frag_start)start_with, (enum frag_step)step);
+		}
+	}
+	mixed(kind, 85);
+	mixed(kind, 95);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1) {
+		bytes = strtoull(argv[1], NULL, 0) << 20;
+	}
+	if (bytes < 64ULL << 20 || bytes > 64ULL << 30 || bytes % (4ULL << 20) != 0) {
+		fprintf(stderr, "fpg-frag: MIB is 64 to 65536, a multiple of 4\n");
+		return 2;
+	}
+	log_set_console_level(LOG_WARN);
+	seed = sim_seed(20240511);
+	printf("%llu MiB, 85 %% in use, 10 %% reallocated in each of 100 rounds\n",
+	       (unsigned long long)(bytes >> 20));
+	for (unsigned int i = 0; palloc_table[i] != NULL; i++) {
+		if (argc < 3 || strcmp(argv[2], palloc_table[i]->name) == 0) {
+			all(&(struct kind){ palloc_table[i], false });
+			all(&(struct kind){ palloc_table[i], true });
+		}
+	}
+	all(&(struct kind){ NULL, false });
+	return 0;
+}
