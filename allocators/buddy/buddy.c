@@ -10,8 +10,6 @@
 
 #include <errno.h>
 
-#define META_ALIGN 64U
-
 static uint64_t span_blocks(struct pfn_range span)
 {
 	return (ALIGN_UP(span.end.n, MAX_ORDER_NR_PAGES) -
@@ -47,7 +45,7 @@ static size_t head_bytes(uint64_t blocks)
 static size_t buddy_meta_bytes(const struct palloc_geometry *geometry)
 {
 	uint64_t blocks = span_blocks(geometry->span);
-	return ALIGN_UP(head_bytes(blocks), META_ALIGN) + fresh_bytes(blocks) +
+	return BUDDY_BUCKET_SIZE + head_bytes(blocks) + fresh_bytes(blocks) +
 	       (bits_to_words(blocks) + bits_to_words(span_chunks(blocks))) * sizeof(uint64_t);
 }
 
@@ -57,15 +55,16 @@ static int buddy_init(struct palloc *pa, void *meta, size_t bytes)
 	if (bytes < buddy_meta_bytes(&geometry) || pa->pageblocks == NULL) {
 		return -EINVAL;
 	}
-	struct buddy *b = meta;
+	struct buddy *b = (struct buddy *)ALIGN_UP((uintptr_t)meta, BUDDY_BUCKET_SIZE);
 	uint64_t blocks = span_blocks(pa->span);
-	uint64_t *words = (uint64_t *)((char *)meta + ALIGN_UP(head_bytes(blocks), META_ALIGN));
+	uint64_t *words = (uint64_t *)((char *)b + head_bytes(blocks));
 	b->base = ALIGN_DOWN(pa->span.start.n, MAX_ORDER_NR_PAGES);
 	b->links = (struct page *)((uintptr_t)buddy_page(b->base) - sizeof(struct page));
 	b->zone_bits = (uint64_t)pa->zone_id << PAGE_ZONE_SHIFT;
 	b->held_bits = b->zone_bits | BUDDY_HELD;
 	b->frames = blocks << MAX_PAGE_ORDER;
 	b->map = pa->pageblocks;
+	b->pa = pa;
 	b->bucket_shift = bucket_shift(blocks);
 	fresh_init(&b->fresh, blocks, words);
 	b->cut = words + fresh_bytes(blocks) / sizeof(uint64_t);

@@ -39,19 +39,21 @@ struct buddy_list {
 	uint32_t head;
 };
 
-#define BUDDY_BUCKETS 64U
+#define BUDDY_BUCKETS	  256U
+#define BUDDY_SMALL_ROW	  6
+#define BUDDY_BUCKET_SIZE 256U
 
 /** Free blocks smaller than a pageblock in one part of the span. */
 struct buddy_bucket {
-	/** Eight a row, so that an index is a shift. */
-	struct buddy_list list[15][BUDDY_ROW];
+	struct buddy_list list[9][BUDDY_SMALL_ROW];
 	/** Bit k: list[k][type] is not empty. */
-	uint16_t orders[BUDDY_ROW];
-	uint16_t reserved[8];
+	uint16_t orders[BUDDY_SMALL_ROW];
+	uint32_t reserved[7];
 };
 
-static_assert(sizeof(struct buddy_bucket) == 512 && PAGEBLOCK_ORDER <= 15,
-	      "buddy_small_list: an index is a shift");
+static_assert(sizeof(struct buddy_bucket) == BUDDY_BUCKET_SIZE && PAGEBLOCK_ORDER <= 9 &&
+		      MIGRATE_TYPE_COUNT <= BUDDY_SMALL_ROW,
+	      "a list for each order and type, and a bucket's number is a shift");
 
 struct buddy {
 	/** Frame of the first largest-order block: the span's start, rounded down. */
@@ -69,7 +71,8 @@ struct buddy {
 	/** Bit k: list[k][type] is not empty; whole pageblocks only. */
 	uint32_t nonempty[MIGRATE_TYPE_COUNT];
 	/** Bit i: bucket[i] has blocks of the type. */
-	uint64_t holes[MIGRATE_TYPE_COUNT];
+	uint64_t holes[MIGRATE_TYPE_COUNT][BUDDY_BUCKETS / BITS_PER_WORD];
+	struct palloc *pa;
 	/** Frames of a bucket, as a shift: whole largest-order blocks. */
 	uint64_t bucket_shift;
 	/** Whole pageblocks; the rows of smaller orders are not used. */
@@ -80,7 +83,7 @@ struct buddy {
 	/** A bit a page of the frame table: it is known to be populated, for good. */
 	uint64_t *known;
 	/** As many as the span has. */
-	FPG_ALIGNED(64) struct buddy_bucket bucket[];
+	FPG_ALIGNED(BUDDY_BUCKET_SIZE) struct buddy_bucket bucket[];
 };
 
 static inline struct buddy *buddy_of(const struct palloc *pa)
@@ -172,16 +175,28 @@ static inline void buddy_note(struct buddy *b, const struct buddy_list *list, ui
 		b->nonempty[type] = some ? b->nonempty[type] | bit : b->nonempty[type] & ~bit;
 		return;
 	}
-	uint64_t i = ((uintptr_t)list - (uintptr_t)b->bucket) / sizeof(struct buddy_bucket);
-	uint32_t orders = b->bucket[i].orders[type];
-	uint32_t now = some ? orders | bit : orders & ~bit;
-	b->bucket[i].orders[type] = (uint16_t)now;
-	if (orders == 0) {
-		b->holes[type] |= 1ULL << i;
-	} else if (now == 0) {
-		b->holes[type] &= ~(1ULL << i);
+	/* Buckets are aligned to their size. */
+	uint16_t *orders = &((struct buddy_bucket *)(void *)((uintptr_t)list & ~(BUDDY_BUCKET_SIZE - 1UL)))
+				    ->orders[type];
+	const uint32_t was = *orders;
+	const uint32_t now = was ^ bit;
+	*orders = (uint16_t)now;
+	if (unlikely(was == 0 || now == 0)) {
+		uint64_t i = ((uintptr_t)list - (uintptr_t)b->bucket) / BUDDY_BUCKET_SIZE;
+		b->holes[type][i / BITS_PER_WORD] ^= 1ULL << (i % BITS_PER_WORD);
 	}
 }
+
+/** The first bucket at or after @from that has holes of @type; BUDDY_BUCKETS when there is none. */
+static inline uint64_t buddy_next_hole(const struct buddy *b, unsigned int type, uint64_t from)
+{
+	return bits_find_set(b->holes[type], from, BUDDY_BUCKETS);
+}
+
+/** i: the number of each bucket with holes of @type, ascending. */
+#define buddy_for_each_hole(i, b, type)                                         \
+	for (uint64_t i = buddy_next_hole((b), (type), 0); i != BUDDY_BUCKETS; \
+	     i = buddy_next_hole((b), (type), i + 1))
 
 /*
  * What is stored through may be anything for all the compiler knows, so what hot paths use again and again is handed
@@ -238,8 +253,9 @@ static inline uint64_t buddy_buckets(const struct buddy *b)
 static inline uint32_t buddy_orders(const struct buddy *b, unsigned int type)
 {
 	uint32_t orders = b->nonempty[type];
-	for (uint64_t holes = b->holes[type]; holes != 0; holes &= holes - 1) {
-		orders |= b->bucket[bit_lowest(holes)].orders[type];
+	buddy_for_each_hole(i, b, type)
+	{
+		orders |= b->bucket[i].orders[type];
 	}
 	return orders;
 }

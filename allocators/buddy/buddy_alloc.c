@@ -108,14 +108,15 @@ static enum found try_list(struct palloc *pa, unsigned int from_order, unsigned 
 	if (from_order >= PAGEBLOCK_ORDER) {
 		return try_one(pa, &b->list[from_order][type], from_order, type, order, flags, c);
 	}
-	enum found found = FOUND_NOTHING;
-	for (uint64_t holes = b->holes[type]; holes != 0 && found == FOUND_NOTHING;
-	     holes &= holes - 1) {
-		const struct buddy_bucket *bucket = &b->bucket[bit_lowest(holes)];
-		found = try_one(pa, &bucket->list[from_order][type], from_order, type, order, flags,
-				c);
+	buddy_for_each_hole(i, b, type)
+	{
+		enum found found = try_one(pa, &b->bucket[i].list[from_order][type], from_order,
+					   type, order, flags, c);
+		if (found != FOUND_NOTHING) {
+			return found;
+		}
 	}
-	return found;
+	return FOUND_NOTHING;
 }
 
 static enum found try_fresh(struct palloc *pa, unsigned int order, uint32_t flags,
@@ -157,10 +158,9 @@ static enum found try_type(struct palloc *pa, unsigned int type, unsigned int or
 {
 	const struct buddy *b = buddy_of(pa);
 	uint32_t orders = b->nonempty[type] >> order << order;
-	for (uint64_t holes = b->holes[type]; holes != 0 && order < PAGEBLOCK_ORDER;
-	     holes &= holes - 1) {
-		enum found found =
-			try_bucket(pa, &b->bucket[bit_lowest(holes)], type, order, flags, c);
+	buddy_for_each_hole(i, b, type)
+	{
+		enum found found = try_bucket(pa, &b->bucket[i], type, order, flags, c);
 		if (found != FOUND_NOTHING) {
 			return found;
 		}
@@ -428,20 +428,21 @@ static FPG_INLINE struct palloc_block cut_from(struct palloc *pa, const struct p
 	}
 	uint64_t word = buddy_free_word(b, from, type);
 	buddy_unlink(b, links, list, page, word);
-	if (from >= PAGEBLOCK_ORDER && order < PAGEBLOCK_ORDER) {
-		while (from != PAGEBLOCK_ORDER) {
-			from--;
-			list -= BUDDY_ROW;
-			word -= 1ULL << PAGE_ORDER_SHIFT;
-			buddy_push(b, links, list, link + (1UL << from), word);
-		}
-		list = buddy_small_list(b, link - 1, PAGEBLOCK_ORDER, type);
-	}
-	while (from != order) {
+	const unsigned long large = order > PAGEBLOCK_ORDER ? order : PAGEBLOCK_ORDER;
+	while (from > large) {
 		from--;
 		list -= BUDDY_ROW;
 		word -= 1ULL << PAGE_ORDER_SHIFT;
 		buddy_push(b, links, list, link + (1UL << from), word);
+	}
+	if (from != order) {
+		list = buddy_small_list(b, link - 1, from, type);
+		while (from != order) {
+			from--;
+			list -= BUDDY_SMALL_ROW;
+			word -= 1ULL << PAGE_ORDER_SHIFT;
+			buddy_push(b, links, list, link + (1UL << from), word);
+		}
 	}
 	page->word = word + ((uint64_t)(PAGE_ALLOCATED - PAGE_FREE) << PAGE_STATE_SHIFT);
 	b->free_pages -= 1ULL << order;
@@ -466,8 +467,9 @@ static FPG_NOINLINE struct palloc_block alloc_small(struct palloc *pa, const str
 {
 	struct buddy *b = buddy_of(pa);
 	const unsigned long type = req->type;
-	for (uint64_t holes = b->holes[type]; holes != 0; holes &= holes - 1) {
-		struct buddy_bucket *bucket = &b->bucket[bit_lowest(holes)];
+	buddy_for_each_hole(i, b, type)
+	{
+		struct buddy_bucket *bucket = &b->bucket[i];
 		const unsigned long orders = (unsigned long)bucket->orders[type] >> req->align_order
 										    << req->align_order;
 		if (orders != 0) {
@@ -496,11 +498,16 @@ struct palloc_block buddy_alloc(struct palloc *pa, const struct palloc_req *req)
 	}
 	struct buddy_list *list = &b->list[order][type];
 	if (order < PAGEBLOCK_ORDER) {
-		const uint64_t holes = b->holes[type];
-		if (holes == 0) {
-			return alloc_large(pa, req);
+		const uint64_t *holes = b->holes[type];
+		uint64_t i = 0;
+		while (*holes == 0) {
+			holes++;
+			i += BITS_PER_WORD;
+			if (i == BUDDY_BUCKETS) {
+				return alloc_large(pa, req);
+			}
 		}
-		list = &b->bucket[bit_lowest(holes)].list[order][type];
+		list = &b->bucket[i + bit_lowest(*holes)].list[order][type];
 	}
 	const uint64_t link = list->head;
 	if (link == 0) {

@@ -51,7 +51,7 @@ static const char *check_bucket(const struct palloc *pa, uint64_t i, uint64_t *p
 	const struct buddy *b = buddy_of(pa);
 	const char *why = NULL;
 	for (unsigned int type = 0; type < MIGRATE_TYPE_COUNT; type++) {
-		if ((b->holes[type] >> i & 1) != (b->bucket[i].orders[type] != 0)) {
+		if (bits_test(b->holes[type], i) != (b->bucket[i].orders[type] != 0)) {
 			return "a bucket's bit is wrong";
 		}
 		for (unsigned int order = 0; why == NULL && order < PAGEBLOCK_ORDER; order++) {

@@ -95,10 +95,10 @@ static int merge_large(struct buddy *b, uint64_t at, uint64_t word);
  * @small  @order is below that of pageblocks; a pageblock that comes out of it goes on in merge_large()
  * Return: 0
  */
-static FPG_INLINE int merge(struct buddy *b, uint64_t at, unsigned long order, uint64_t word,
-			    struct buddy_list *list, const bool small)
+static FPG_INLINE int merge(struct buddy *b, struct page *const links, uint64_t at,
+			    unsigned long order, uint64_t word, struct buddy_list *list,
+			    const bool small)
 {
-	struct page *const links = b->links;
 	struct page *const table = links + 1;
 	const unsigned long end = small ? PAGEBLOCK_NR_PAGES : MAX_ORDER_NR_PAGES;
 	for (unsigned long bit = 1UL << order; bit != end; bit <<= 1) {
@@ -121,7 +121,7 @@ static FPG_INLINE int merge(struct buddy *b, uint64_t at, unsigned long order, u
 		}
 		buddy_unlink(b, links, list, other, word);
 		at &= other_at;
-		list += BUDDY_ROW;
+		list += small ? BUDDY_SMALL_ROW : BUDDY_ROW;
 		word += 1ULL << PAGE_ORDER_SHIFT;
 	}
 	if (small) {
@@ -134,8 +134,8 @@ static FPG_INLINE int merge(struct buddy *b, uint64_t at, unsigned long order, u
 /** merge() for a pageblock that was put together just now. */
 static FPG_NOINLINE int merge_large(struct buddy *b, uint64_t at, uint64_t word)
 {
-	return merge(b, at, PAGEBLOCK_ORDER, word, &b->list[PAGEBLOCK_ORDER][page_word_type(word)],
-		     false);
+	return merge(b, b->links, at, PAGEBLOCK_ORDER, word,
+		     &b->list[PAGEBLOCK_ORDER][page_word_type(word)], false);
 }
 
 void buddy_merge_block(struct palloc *pa, uint64_t n, unsigned int order)
@@ -203,9 +203,10 @@ static void keep_pieces(uint64_t start, uint64_t end, uint64_t word, uint64_t se
 }
 
 /** Any range, in whole blocks or parts of them. */
-static FPG_NOINLINE int free_parts(struct palloc *pa, uint64_t start, uint64_t pages)
+static FPG_NOINLINE int free_parts(struct buddy *b, uint64_t at, uint64_t pages)
 {
-	struct buddy *b = buddy_of(pa);
+	struct palloc *pa = b->pa;
+	uint64_t start = b->base + at;
 	uint64_t end = start + pages;
 	if (!buddy_in_span(pa, (struct pfn_range){ pfn(start), pfn(end) })) {
 		return -EINVAL;
@@ -234,41 +235,39 @@ static FPG_NOINLINE int free_parts(struct palloc *pa, uint64_t start, uint64_t p
 }
 
 /** A block of several pageblocks, which may be of several types. */
-static FPG_NOINLINE int free_large(struct palloc *pa, uint64_t n, uint64_t pages)
+static FPG_NOINLINE int free_large(struct buddy *b, uint64_t n, uint64_t pages)
 {
-	struct buddy *b = buddy_of(pa);
 	const struct pfn_range range = { pfn(n), pfn(n + pages) };
 	const unsigned int type = pageblock_type(b->map, range.start);
 	if (!alike(b->map, range, type)) {
-		return free_parts(pa, n, pages);
+		return free_parts(b, n - b->base, pages);
 	}
 	struct page *page = b->links + 1 + (n - b->base);
 	const unsigned int order = page_word_order(page->word);
 	page->word = 0;
 	b->free_pages += pages;
-	return merge(b, n - b->base, order, buddy_free_word(b, order, type), &b->list[order][type],
-		     false);
+	return merge(b, b->links, n - b->base, order, buddy_free_word(b, order, type),
+		     &b->list[order][type], false);
 }
 
 /** One whole block, most often; its head says so. Everything else is a tail call. */
-static FPG_INLINE int free_block(struct palloc *pa, uint64_t n, uint64_t pages, unsigned long order)
+static FPG_INLINE int free_block(struct buddy *b, uint64_t at, uint64_t pages, unsigned long order)
 {
-	struct buddy *b = buddy_of(pa);
 	const struct pageblock_map *map = b->map;
 	const uint64_t held_bits = b->held_bits;
-	const uint64_t at = n - b->base;
-	struct page *page = b->links + 1 + at;
+	struct page *const links = b->links;
+	struct page *page = links + 1 + at;
 	unsigned long type = MIGRATE_MOVABLE;
 	/* In use, of that order, by this zone. */
 	if (unlikely(at >= b->frames ||
 		     (page->word & (PAGE_ZONE_MASK | PAGE_ORDER_MASK | BUDDY_HELD)) !=
 			     (held_bits | order << PAGE_ORDER_SHIFT))) {
-		return free_parts(pa, n, pages);
+		return free_parts(b, at, pages);
 	}
 	if (likely(map->special != 0)) {
 		if (unlikely(order > PAGEBLOCK_ORDER + 1 ||
 			     (order > PAGEBLOCK_ORDER && !pageblock_two_alike(map, at)))) {
-			return free_large(pa, n, pages);
+			return free_large(b, b->base + at, pages);
 		}
 		type = pageblock_type_at(map, at);
 	}
@@ -277,27 +276,27 @@ static FPG_INLINE int free_block(struct palloc *pa, uint64_t n, uint64_t pages, 
 	const uint64_t word = (held_bits | order << PAGE_ORDER_SHIFT | type << PAGE_TYPE_SHIFT) ^
 			      (BUDDY_HELD | PAGE_FREE);
 	if (order >= PAGEBLOCK_ORDER) {
-		return merge(b, at, order, word, &b->list[order][type], false);
+		return merge(b, links, at, order, word, &b->list[order][type], false);
 	}
-	return merge(b, at, order, word, buddy_small_list(b, at, order, type), true);
+	return merge(b, links, at, order, word, buddy_small_list(b, at, order, type), true);
 }
 
 int buddy_free(struct palloc *pa, struct pfn_range range)
 {
-	const uint64_t n = range.start.n;
-	const uint64_t pages = range.end.n - n;
+	struct buddy *b = buddy_of(pa);
+	const uint64_t at = range.start.n - b->base;
+	const uint64_t pages = range.end.n - range.start.n;
 	/* Single pages are what caches give back when frees come in no order. */
 	if (likely(pages == 1)) {
-		return free_block(pa, n, 1, 0);
+		return free_block(b, at, 1, 0);
 	}
-	const struct buddy *b = buddy_of(pa);
-	const struct page *page = b->links + 1 + (n - b->base);
-	if (unlikely(n - b->base >= b->frames)) {
+	const struct page *page = b->links + 1 + at;
+	if (unlikely(at >= b->frames)) {
 		return -EINVAL;
 	}
 	const unsigned long order = (page->word & PAGE_ORDER_MASK) >> PAGE_ORDER_SHIFT;
 	if (unlikely(pages != 1UL << order)) {
-		return free_parts(pa, n, pages);
+		return free_parts(b, at, pages);
 	}
-	return free_block(pa, n, pages, order);
+	return free_block(b, at, pages, order);
 }
