@@ -167,11 +167,11 @@ static inline struct buddy_list *buddy_list_at(struct buddy *b, uint64_t at, uns
 
 /** Note that @list, that of @word's order and type, has, or has no, blocks. */
 static inline void buddy_note(struct buddy *b, const struct buddy_list *list, uint64_t word,
-			      bool some)
+			      bool small, bool some)
 {
 	const unsigned int type = page_word_type(word);
 	const uint32_t bit = 1U << page_word_order(word);
-	if (bit >= PAGEBLOCK_NR_PAGES) {
+	if (!small) {
 		b->nonempty[type] = some ? b->nonempty[type] | bit : b->nonempty[type] & ~bit;
 		return;
 	}
@@ -203,9 +203,9 @@ static inline uint64_t buddy_next_hole(const struct buddy *b, unsigned int type,
  * down by value. @links: b->links.
  */
 
-/** Put the block with @link on @list. @word: buddy_free_word() of the list's order and type. */
+/** Put the block with @link on @list. @word: buddy_free_word() of the list's order and type; @small: it is in a bucket */
 static inline void buddy_push(struct buddy *b, struct page *links, struct buddy_list *list,
-			      uint64_t link, uint64_t word)
+			      uint64_t link, uint64_t word, const bool small)
 {
 	struct page *page = links + link;
 	const uint64_t head = list->head;
@@ -215,13 +215,13 @@ static inline void buddy_push(struct buddy *b, struct page *links, struct buddy_
 	if (head != 0) {
 		links[head].prev = (uint32_t)link;
 	} else {
-		buddy_note(b, list, word, true);
+		buddy_note(b, list, word, small, true);
 	}
 }
 
 /** Take the block at @page off @list; its record, which was @word, becomes zero. */
 static inline void buddy_unlink(struct buddy *b, struct page *links, struct buddy_list *list,
-				struct page *page, uint64_t word)
+				struct page *page, uint64_t word, const bool small)
 {
 	uint64_t next = page->next;
 	uint64_t prev = page->prev;
@@ -240,7 +240,7 @@ static inline void buddy_unlink(struct buddy *b, struct page *links, struct budd
 	if (next != 0) {
 		links[next].prev = 0;
 	} else {
-		buddy_note(b, list, word, false);
+		buddy_note(b, list, word, small, false);
 	}
 }
 
@@ -269,7 +269,7 @@ static inline void buddy_list_add(struct buddy *b, uint64_t n, unsigned int orde
 				  unsigned int type)
 {
 	buddy_push(b, b->links, buddy_list_at(b, n - b->base, order, type), n - b->base + 1,
-		   buddy_free_word(b, order, type));
+		   buddy_free_word(b, order, type), order < PAGEBLOCK_ORDER);
 }
 
 static inline void buddy_list_del(struct buddy *b, uint64_t n)
@@ -277,7 +277,8 @@ static inline void buddy_list_del(struct buddy *b, uint64_t n)
 	struct page *page = buddy_page(n);
 	struct buddy_list *list = buddy_list_at(b, n - b->base, page_word_order(page->word),
 						page_word_type(page->word));
-	buddy_unlink(b, b->links, list, page, page->word);
+	buddy_unlink(b, b->links, list, page, page->word,
+		     page_word_order(page->word) < PAGEBLOCK_ORDER);
 }
 
 /** Head of a block that somebody holds from now on. */

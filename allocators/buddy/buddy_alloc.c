@@ -411,7 +411,8 @@ static FPG_NOINLINE struct palloc_block alloc_other(struct palloc *pa, const str
 
 /** A block of @list, which has some, of the own type and of order @from, cut down to what is wanted. */
 static FPG_INLINE struct palloc_block cut_from(struct palloc *pa, const struct palloc_req *req,
-					       struct buddy_list *list, unsigned long from)
+					       struct buddy_list *list, unsigned long from,
+					       const bool small)
 {
 	struct buddy *b = buddy_of(pa);
 	unsigned long order = req->align_order;
@@ -427,21 +428,21 @@ static FPG_INLINE struct palloc_block cut_from(struct palloc *pa, const struct p
 		return alloc_searching(pa, req);
 	}
 	uint64_t word = buddy_free_word(b, from, type);
-	buddy_unlink(b, links, list, page, word);
+	buddy_unlink(b, links, list, page, word, small);
 	const unsigned long large = order > PAGEBLOCK_ORDER ? order : PAGEBLOCK_ORDER;
-	while (from > large) {
+	while (!small && from > large) {
 		from--;
 		list -= BUDDY_ROW;
 		word -= 1ULL << PAGE_ORDER_SHIFT;
-		buddy_push(b, links, list, link + (1UL << from), word);
+		buddy_push(b, links, list, link + (1UL << from), word, false);
 	}
 	if (from != order) {
-		list = buddy_small_list(b, link - 1, from, type);
+		list = small ? list : buddy_small_list(b, link - 1, from, type);
 		while (from != order) {
 			from--;
 			list -= BUDDY_SMALL_ROW;
 			word -= 1ULL << PAGE_ORDER_SHIFT;
-			buddy_push(b, links, list, link + (1UL << from), word);
+			buddy_push(b, links, list, link + (1UL << from), word, true);
 		}
 	}
 	page->word = word + ((uint64_t)(PAGE_ALLOCATED - PAGE_FREE) << PAGE_STATE_SHIFT);
@@ -459,7 +460,7 @@ static FPG_NOINLINE struct palloc_block alloc_large(struct palloc *pa, const str
 		return alloc_other(pa, req);
 	}
 	const unsigned long from = bit_lowest(orders);
-	return cut_from(pa, req, &b->list[from][req->type], from);
+	return cut_from(pa, req, &b->list[from][req->type], from, false);
 }
 
 /** What the lowest bucket does not have: a higher one may. */
@@ -474,7 +475,7 @@ static FPG_NOINLINE struct palloc_block alloc_small(struct palloc *pa, const str
 										    << req->align_order;
 		if (orders != 0) {
 			const unsigned long from = bit_lowest(orders);
-			return cut_from(pa, req, &bucket->list[from][type], from);
+			return cut_from(pa, req, &bucket->list[from][type], from, true);
 		}
 	}
 	return alloc_large(pa, req);
@@ -515,7 +516,7 @@ struct palloc_block buddy_alloc(struct palloc *pa, const struct palloc_req *req)
 	}
 	struct page *page = b->links + link;
 	const uint64_t word = buddy_free_word(b, order, type);
-	buddy_unlink(b, b->links, list, page, word);
+	buddy_unlink(b, b->links, list, page, word, order < PAGEBLOCK_ORDER);
 	page->word = word + ((uint64_t)(PAGE_ALLOCATED - PAGE_FREE) << PAGE_STATE_SHIFT);
 	b->free_pages -= pages;
 	return block_of(b->base + link - 1, pages, type, 0);

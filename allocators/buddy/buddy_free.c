@@ -70,7 +70,8 @@ static FPG_NOINLINE int merge_mixed(struct buddy *b, uint64_t at, unsigned long 
 					    buddy_keeps_apart(other_type)))) {
 			break;
 		}
-		buddy_unlink(b, b->links, buddy_list_at(b, at, order, other_type), other, word);
+		buddy_unlink(b, b->links, buddy_list_at(b, at, order, other_type), other, word,
+			     order < PAGEBLOCK_ORDER);
 		if (other_type != type) {
 			type = MIGRATE_MOVABLE;
 			mixed = true;
@@ -83,7 +84,7 @@ static FPG_NOINLINE int merge_mixed(struct buddy *b, uint64_t at, unsigned long 
 				    MIGRATE_MOVABLE);
 	}
 	buddy_push(b, b->links, buddy_list_at(b, at, order, type), at + 1,
-		   buddy_free_word(b, order, type));
+		   buddy_free_word(b, order, type), order < PAGEBLOCK_ORDER);
 	return 0;
 }
 
@@ -108,7 +109,7 @@ static FPG_INLINE int merge(struct buddy *b, struct page *const links, uint64_t 
 		if (other_word != word) {
 			/* Most often somebody holds it; nothing more is computed then. */
 			if (likely(other_word & BUDDY_HELD)) {
-				buddy_push(b, links, list, at + 1, word);
+				buddy_push(b, links, list, at + 1, word, small);
 				return 0;
 			}
 			FPG_OPAQUE(other_word);
@@ -116,10 +117,10 @@ static FPG_INLINE int merge(struct buddy *b, struct page *const links, uint64_t 
 				return merge_mixed(b, at, page_word_order(word),
 						   page_word_type(word), true);
 			}
-			buddy_push(b, links, list, at + 1, word);
+			buddy_push(b, links, list, at + 1, word, small);
 			return 0;
 		}
-		buddy_unlink(b, links, list, other, word);
+		buddy_unlink(b, links, list, other, word, small);
 		at &= other_at;
 		list += small ? BUDDY_SMALL_ROW : BUDDY_ROW;
 		word += 1ULL << PAGE_ORDER_SHIFT;
@@ -127,7 +128,7 @@ static FPG_INLINE int merge(struct buddy *b, struct page *const links, uint64_t 
 	if (small) {
 		return merge_large(b, at, word);
 	}
-	buddy_push(b, links, list, at + 1, word);
+	buddy_push(b, links, list, at + 1, word, small);
 	return 0;
 }
 
