@@ -83,17 +83,15 @@ static FPG_NOINLINE void join(struct run *run, struct page *low, uint32_t most, 
 	*run = (struct run){ low, high, next, most - left };
 }
 
-/** The zone lock is held. */
-void page_cache_give_back(struct page_cache *c, struct page **list, uint32_t blocks)
+/** @list's blocks to the backend, which keeps records, or does not. Return: what follows them */
+static FPG_INLINE struct page *give_list(const struct page_cache *c, struct page *page,
+					 uint32_t blocks, const bool records)
 {
-	struct zone *zone = c->zone;
-	struct palloc *pa = zone->palloc;
+	struct palloc *pa = c->zone->palloc;
 	int (*const give)(struct palloc *, struct pfn_range) = pa->ops->free;
-	const bool records = (pa->ops->caps & PALLOC_CAP_RECORDS) != 0;
 	const long step = 1L << c->order;
 	/* What added to a record's address, shifted, makes its frame: one addition a block. */
 	const uintptr_t frames = ((uintptr_t)frame_table_first.n << 4) - (uintptr_t)frame_table;
-	struct page *page = *list;
 	uint32_t left = blocks;
 	static_assert(sizeof(struct page) == 16,
 		      "a record's address, shifted by four, counts frames");
@@ -115,7 +113,22 @@ void page_cache_give_back(struct page_cache *c, struct page **list, uint32_t blo
 		left--;
 		FPG_CHECK(give(pa, (struct pfn_range){ { n }, { n + pages } }) == 0);
 	}
-	*list = page;
+	return page;
+}
+
+static FPG_NOINLINE struct page *give_without_records(const struct page_cache *c, struct page *page,
+						      uint32_t blocks)
+{
+	return give_list(c, page, blocks, false);
+}
+
+/** The zone lock is held. */
+void page_cache_give_back(struct page_cache *c, struct page **list, uint32_t blocks)
+{
+	struct zone *zone = c->zone;
+	const bool records = (zone->palloc->ops->caps & PALLOC_CAP_RECORDS) != 0;
+	*list = records ? give_list(c, *list, blocks, true) :
+			  give_without_records(c, *list, blocks);
 	zone->free_pages += (uint64_t)blocks << c->order;
 }
 
