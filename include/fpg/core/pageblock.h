@@ -41,8 +41,10 @@ static_assert(PAGEBLOCK_BITS == 4 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 static inline enum migratetype pageblock_type_at(const struct pageblock_map *map, uint64_t at)
 {
 	uint8_t two = ((const uint8_t *)map->words)[at >> (PAGEBLOCK_ORDER + 1)];
-	return (enum migratetype)((two >> (at >> PAGEBLOCK_ORDER & 1) * PAGEBLOCK_BITS & 0xf) ^
-				  MIGRATE_MOVABLE);
+	/* Bit PAGEBLOCK_ORDER of @at, as 0 or 4: where it is moved to is one shift. */
+	const uint64_t odd = PAGEBLOCK_ORDER < 2 ? at << 2 >> PAGEBLOCK_ORDER :
+						   at >> (PAGEBLOCK_ORDER < 2 ? 0 : PAGEBLOCK_ORDER - 2);
+	return (enum migratetype)((two >> (odd & PAGEBLOCK_BITS) & 0xf) ^ MIGRATE_MOVABLE);
 }
 
 /** The pageblock @at, an even one, and the next are of one type. */
