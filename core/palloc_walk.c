@@ -262,22 +262,28 @@ void palloc_ledger_runs(ledger_fn fn, void *ctx)
 
 /* ---- counts ---------------------------------------------------------------------------------- */
 
-static bool count_blocks(void *ctx, const struct palloc_run *run)
+void count_free_blocks(uint64_t blocks[MAX_PAGE_ORDER + 1], struct pfn_range run)
 {
-	uint64_t *blocks = ctx;
-	uint64_t n = run->range.start.n;
-	while (run->state == PALLOC_RUN_FREE && n < run->range.end.n) {
-		unsigned int by_size = log2_floor(run->range.end.n - n);
+	uint64_t n = run.start.n;
+	while (n < run.end.n) {
+		unsigned int by_size = log2_floor(run.end.n - n);
 		unsigned int order = n == 0 ? MAX_PAGE_ORDER : bit_lowest(n);
 		order = order < by_size ? order : by_size;
 		if (order >= MAX_PAGE_ORDER) {
-			uint64_t whole = (run->range.end.n - n) >> MAX_PAGE_ORDER;
+			uint64_t whole = (run.end.n - n) >> MAX_PAGE_ORDER;
 			blocks[MAX_PAGE_ORDER] += whole;
 			n += whole << MAX_PAGE_ORDER;
 			continue;
 		}
 		blocks[order]++;
 		n += 1ULL << order;
+	}
+}
+
+static bool count_blocks(void *ctx, const struct palloc_run *run)
+{
+	if (run->state == PALLOC_RUN_FREE) {
+		count_free_blocks(ctx, run->range);
 	}
 	return true;
 }

@@ -87,8 +87,7 @@ static bool json_zone(void *ctx, struct zone *zone)
 	return true;
 }
 
-/** One line a zone; in JSON, an array "zones". */
-static int each_zone(struct monitor *m, zone_fn text, zone_fn object)
+int monitor_each_zone(struct monitor *m, zone_fn text, zone_fn object)
 {
 	if (!m->json) {
 		zone_for_each(text, m->out);
@@ -107,7 +106,7 @@ static int cmd_zones(struct monitor *m, int argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
-	return each_zone(m, print_zone, json_zone);
+	return monitor_each_zone(m, print_zone, json_zone);
 }
 
 /* ---- buddyinfo ---- */
@@ -159,7 +158,7 @@ static int cmd_buddyinfo(struct monitor *m, int argc, char **argv)
 	if (!m->json) {
 		print_orders(m->out);
 	}
-	return each_zone(m, print_blocks, json_blocks);
+	return monitor_each_zone(m, print_blocks, json_blocks);
 }
 
 /* ---- palloc ---- */
@@ -233,6 +232,12 @@ static int cmd_palloc(struct monitor *m, int argc, char **argv)
 const struct monitor_command monitor_commands_palloc[] = {
 	{ "zones", "", "nodes and zones: pages, backend, counters", 0, 0, cmd_zones },
 	{ "buddyinfo", "", "free blocks of each order in each zone", 0, 0, cmd_buddyinfo },
+	{ "zoneinfo", "", "watermarks, reserves, counters and hart caches of each zone", 0, 0,
+	  cmd_zoneinfo },
+	{ "pagetypeinfo", "", "free blocks and pageblocks by migratetype, and mixed pageblocks", 0, 0,
+	  cmd_pagetypeinfo },
+	{ "extfrag", "", "fragmentation and unusable free index of each order in each zone", 0, 0,
+	  cmd_extfrag },
 	{ "palloc", "[list]", "the page allocators of this build; * serves", 0, 1, cmd_palloc },
 	{ "alloc", "[ORDER [COUNT]] [GFP…]", "allocate blocks and keep them", 0, 12, cmd_alloc },
 	{ "free", "PFN|ADDRESS|all", "give back what `alloc` keeps", 1, 1, cmd_free },

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "fpg/core/gfp.h"
+#include "fpg/core/zone.h"
 #include "fpg/monitor/command.h"
 
 int cmd_harts(struct monitor *m, int argc, char **argv);
@@ -18,7 +19,13 @@ int cmd_vmallocinfo(struct monitor *m, int argc, char **argv);
 int cmd_user(struct monitor *m, int argc, char **argv);
 int cmd_mm(struct monitor *m, int argc, char **argv);
 int cmd_page_owner(struct monitor *m, int argc, char **argv);
+int cmd_zoneinfo(struct monitor *m, int argc, char **argv);
+int cmd_pagetypeinfo(struct monitor *m, int argc, char **argv);
+int cmd_extfrag(struct monitor *m, int argc, char **argv);
 int cmd_fail_page_alloc(struct monitor *m, int argc, char **argv);
+
+/** One text line or more a zone; in JSON, an array "zones" of what @object begins and ends. */
+int monitor_each_zone(struct monitor *m, zone_fn text, zone_fn object);
 
 /** What monitor_set_facts() was given, or NULL. */
 const struct dt_facts *monitor_facts(void);

@@ -45,10 +45,11 @@ struct buddy_list {
 
 /** Free blocks smaller than a pageblock in one part of the span. */
 struct buddy_bucket {
-	struct buddy_list list[9][BUDDY_SMALL_ROW];
+	/** The last row is only reached for, on the way down from whole pageblocks. */
+	struct buddy_list list[10][BUDDY_SMALL_ROW];
 	/** Bit k: list[k][type] is not empty. */
 	uint16_t orders[BUDDY_SMALL_ROW];
-	uint32_t reserved[7];
+	uint32_t reserved;
 };
 
 static_assert(sizeof(struct buddy_bucket) == BUDDY_BUCKET_SIZE && PAGEBLOCK_ORDER <= 9 &&
