@@ -2,9 +2,7 @@
 # make frag: how whole memory stays under loads that break it, for each backend and for Linux's rule (tests/frag/).
 # MIB= says how much memory is simulated (only its records exist), FPG_SEED= which load.
 
-FRAG_OBJS := $(patsubst %.c,$(HOST_OUT)/obj/%.o,$(sort $(wildcard tests/frag/*.c)))
-
-$(HOST_OUT)/fpg-frag: $(FRAG_OBJS) $(HOST_OUT)/libsupport.a $(HOST_OUT)/libfpg_host.a $(HOST_OUT)/libfdt.a
+$(HOST_OUT)/fpg-frag: $(HOST_OUT)/obj/tests/frag/main.o $(HOST_OUT)/libsupport.a $(HOST_OUT)/libfpg_host.a $(HOST_OUT)/libfdt.a
 	$(call say,HOSTLD,$@)
 	$(Q)$(CC) $(HOST_LDFLAGS) -o $@ $^
 

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Proves that buddy keeps memory whole under random loads, better than Linux's rule does, that the same seed gives the
+ * same answers, and that the two indices of fragmentation and the counts by migratetype mean what Linux means.
+ */
+#include "tests/frag/frag.h"
+#include "page_check.h"
+#include "sim.h"
+
+#include "fpg/core/fragmentation.h"
+#include "fpg/core/log.h"
+#include "fpg/core/page_alloc.h"
+#include "fpg/core/page_cache.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define RAM_BYTES (256UL * SZ_1M)
+
+extern const struct palloc_ops buddy_palloc_ops;
+
+static struct frag_state run(struct frag_target *t, enum frag_start start, enum frag_step step,
+			     unsigned int rounds, uint64_t seed)
+{
+	const struct frag_load load = { start, step, 85, 10, rounds, seed };
+	struct frag_state before;
+	struct frag_state after;
+	frag_reallocate(t, &load, &before, &after);
+	t->stop(t->ctx);
+	return after;
+}
+
+/* 256 MiB: one pageblock is 2.6 % of what is free, so whole is counted in pageblocks here. */
+static void scattered_memory_becomes_whole_again(void **state)
+{
+	const uint64_t seed = sim_seed(7);
+	(void)state;
+	for (int step = FRAG_ONE_BY_ONE; step <= FRAG_ROUND_BY_ROUND; step++) {
+		struct frag_target t;
+		frag_target_backend(&t, &buddy_palloc_ops, RAM_BYTES);
+		struct frag_state s = run(&t, FRAG_SCATTERED, (enum frag_step)step, 100, seed);
+		assert_true(s.whole_pages + 2 * PAGEBLOCK_NR_PAGES > s.free_pages);
+		frag_target_linux(&t, RAM_BYTES);
+		s = run(&t, FRAG_SCATTERED, (enum frag_step)step, 100, seed);
+		assert_true(s.whole_pages * 2 < s.free_pages);
+	}
+}
+
+static void caches_in_front_leave_rounds_whole(void **state)
+{
+	struct frag_target t;
+	(void)state;
+	frag_target_front(&t, &buddy_palloc_ops, RAM_BYTES);
+	struct frag_state s = run(&t, FRAG_SCATTERED, FRAG_ROUND_BY_ROUND, 100, sim_seed(8));
+	assert_true(s.whole_pages + 3 * PAGEBLOCK_NR_PAGES > s.free_pages);
+}
+
+static void the_same_seed_gives_the_same_answers(void **state)
+{
+	(void)state;
+	for (size_t i = 0; palloc_table[i] != NULL; i++) {
+		uint64_t digest[3];
+		for (unsigned int k = 0; k < 3; k++) {
+			struct frag_target t;
+			frag_target_backend(&t, palloc_table[i], 64UL * SZ_1M);
+			digest[k] = run(&t, FRAG_PACKED, FRAG_ROUND_BY_ROUND, 3, k == 2 ? 10 : 9)
+					    .digest;
+		}
+		assert_true(digest[0] == digest[1]);
+		assert_true(digest[0] != digest[2]);
+	}
+}
+
+static void indices_are_those_of_linux(void **state)
+{
+	uint64_t blocks[MAX_PAGE_ORDER + 1] = { 0 };
+	(void)state;
+	assert_int_equal(unusable_free_index(blocks, 0), 1000);
+	assert_int_equal(fragmentation_index(blocks, 3), 0);
+	blocks[0] = 100;
+	blocks[2] = 25;
+	assert_int_equal(unusable_free_index(blocks, 0), 0);
+	assert_int_equal(unusable_free_index(blocks, 1), 500);
+	assert_int_equal(unusable_free_index(blocks, 3), 1000);
+	assert_int_equal(fragmentation_index(blocks, 2), -1000);
+	/* 1000 - (1000 + 200 * 1000 / 8) / 125 */
+	assert_int_equal(fragmentation_index(blocks, 3), 792);
+	/* Too little memory rather than broken memory. */
+	memset(blocks, 0, sizeof(blocks));
+	blocks[2] = 1;
+	assert_int_equal(fragmentation_index(blocks, 9), 1000 - (1000 + 4000 / 512));
+}
+
+static void pageblocks_with_foreign_pages_are_mixed(void **state)
+{
+	static struct zone_page_types types;
+	const struct sim_ram ram[] = { { 0x80000000, 64 * SZ_1M, 0 } };
+	(void)state;
+	page_check_start(&buddy_palloc_ops, ram, 1);
+	struct zone *zone = node_by_id(0)->zonelist[0];
+	zone_page_types(zone, &types);
+	uint64_t mixed = types.mixed[MIGRATE_MOVABLE];
+	struct page *page = alloc_pages(GFP_KERNEL, 4);
+	const struct pfn_range range = { pfn(page_to_pfn(page).n / PAGEBLOCK_NR_PAGES *
+					     PAGEBLOCK_NR_PAGES),
+					 pfn((page_to_pfn(page).n / PAGEBLOCK_NR_PAGES + 1) *
+					     PAGEBLOCK_NR_PAGES) };
+	zone_page_types(zone, &types);
+	assert_int_equal(types.mixed[MIGRATE_UNMOVABLE], 0);
+	uint64_t unmovable = types.pageblocks[MIGRATE_UNMOVABLE];
+	assert_true(unmovable != 0);
+	assert_true(types.free_blocks[MIGRATE_UNMOVABLE][4] != 0);
+	assert_int_equal(zone_retag(zone, range, MIGRATE_MOVABLE), 0);
+	zone_page_types(zone, &types);
+	assert_int_equal(types.mixed[MIGRATE_MOVABLE], mixed + 1);
+	assert_int_equal(types.pageblocks[MIGRATE_UNMOVABLE], unmovable - 1);
+	uint64_t all = 0;
+	for (unsigned int type = 0; type < MIGRATE_TYPE_COUNT; type++) {
+		all += types.pageblocks[type];
+	}
+	assert_int_equal(all, 64 * SZ_1M / PAGE_SIZE / PAGEBLOCK_NR_PAGES);
+	__free_pages(page, 4);
+	(void)page_check_stop(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(scattered_memory_becomes_whole_again),
+		cmocka_unit_test(caches_in_front_leave_rounds_whole),
+		cmocka_unit_test(the_same_seed_gives_the_same_answers),
+		cmocka_unit_test(indices_are_those_of_linux),
+		cmocka_unit_test(pageblocks_with_foreign_pages_are_mixed),
+	};
+	log_set_console_level(LOG_ERR);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
