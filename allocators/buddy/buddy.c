@@ -64,7 +64,6 @@ static int buddy_init(struct palloc *pa, void *meta, size_t bytes)
 	b->held_bits = b->zone_bits | BUDDY_HELD;
 	b->frames = blocks << MAX_PAGE_ORDER;
 	b->map = pa->pageblocks;
-	b->pa = pa;
 	b->bucket_shift = bucket_shift(blocks);
 	fresh_init(&b->fresh, blocks, words);
 	b->cut = words + fresh_bytes(blocks) / sizeof(uint64_t);

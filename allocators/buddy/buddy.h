@@ -73,7 +73,6 @@ struct buddy {
 	uint32_t nonempty[MIGRATE_TYPE_COUNT];
 	/** Bit i: bucket[i] has blocks of the type. */
 	uint64_t holes[MIGRATE_TYPE_COUNT][BUDDY_BUCKETS / BITS_PER_WORD];
-	struct palloc *pa;
 	/** Frames of a bucket, as a shift: whole largest-order blocks. */
 	uint64_t bucket_shift;
 	/** Whole pageblocks; the rows of smaller orders are not used. */

@@ -204,9 +204,9 @@ static void keep_pieces(uint64_t start, uint64_t end, uint64_t word, uint64_t se
 }
 
 /** Any range, in whole blocks or parts of them. */
-static FPG_NOINLINE int free_parts(struct buddy *b, uint64_t at, uint64_t pages)
+static FPG_NOINLINE int free_parts(struct palloc *pa, uint64_t at, uint64_t pages)
 {
-	struct palloc *pa = b->pa;
+	struct buddy *b = buddy_of(pa);
 	uint64_t start = b->base + at;
 	uint64_t end = start + pages;
 	if (!buddy_in_span(pa, (struct pfn_range){ pfn(start), pfn(end) })) {
@@ -236,12 +236,13 @@ static FPG_NOINLINE int free_parts(struct buddy *b, uint64_t at, uint64_t pages)
 }
 
 /** A block of several pageblocks, which may be of several types. */
-static FPG_NOINLINE int free_large(struct buddy *b, uint64_t n, uint64_t pages)
+static FPG_NOINLINE int free_large(struct palloc *pa, uint64_t n, uint64_t pages)
 {
+	struct buddy *b = buddy_of(pa);
 	const struct pfn_range range = { pfn(n), pfn(n + pages) };
 	const unsigned int type = pageblock_type(b->map, range.start);
 	if (!alike(b->map, range, type)) {
-		return free_parts(b, n - b->base, pages);
+		return free_parts(pa, n - b->base, pages);
 	}
 	struct page *page = b->links + 1 + (n - b->base);
 	const unsigned int order = page_word_order(page->word);
@@ -252,8 +253,9 @@ static FPG_NOINLINE int free_large(struct buddy *b, uint64_t n, uint64_t pages)
 }
 
 /** One whole block, most often; its head says so. Everything else is a tail call. */
-static FPG_INLINE int free_block(struct buddy *b, uint64_t at, uint64_t pages, unsigned long order)
+static FPG_INLINE int free_block(struct palloc *pa, uint64_t at, uint64_t pages, unsigned long order)
 {
+	struct buddy *b = buddy_of(pa);
 	const struct pageblock_map *map = b->map;
 	const uint64_t held_bits = b->held_bits;
 	struct page *const links = b->links;
@@ -263,12 +265,13 @@ static FPG_INLINE int free_block(struct buddy *b, uint64_t at, uint64_t pages, u
 	if (unlikely(at >= b->frames ||
 		     (page->word & (PAGE_ZONE_MASK | PAGE_ORDER_MASK | BUDDY_HELD)) !=
 			     (held_bits | order << PAGE_ORDER_SHIFT))) {
-		return free_parts(b, at, pages);
+		return free_parts(pa, at, pages);
 	}
-	if (likely(map->special != 0)) {
+	/* Most zones have some of another type; for single pages asking costs more than it saves. */
+	if (order == 0 || likely(map->special != 0)) {
 		if (unlikely(order > PAGEBLOCK_ORDER + 1 ||
 			     (order > PAGEBLOCK_ORDER && !pageblock_two_alike(map, at)))) {
-			return free_large(b, b->base + at, pages);
+			return free_large(pa, b->base + at, pages);
 		}
 		type = pageblock_type_at(map, at);
 	}
@@ -289,7 +292,7 @@ int buddy_free(struct palloc *pa, struct pfn_range range)
 	const uint64_t pages = range.end.n - range.start.n;
 	/* Single pages are what caches give back when frees come in no order. */
 	if (likely(pages == 1)) {
-		return free_block(b, at, 1, 0);
+		return free_block(pa, at, 1, 0);
 	}
 	const struct page *page = b->links + 1 + at;
 	if (unlikely(at >= b->frames)) {
@@ -297,7 +300,7 @@ int buddy_free(struct palloc *pa, struct pfn_range range)
 	}
 	const unsigned long order = (page->word & PAGE_ORDER_MASK) >> PAGE_ORDER_SHIFT;
 	if (unlikely(pages != 1UL << order)) {
-		return free_parts(b, at, pages);
+		return free_parts(pa, at, pages);
 	}
-	return free_block(b, at, pages, order);
+	return free_block(pa, at, pages, order);
 }
