@@ -299,7 +299,7 @@ static unsigned int raid_part(struct palloc *pa, const struct candidate *c, unsi
 		return c->type;
 	}
 	weigh(pa, block, type, &free, &alike);
-	if (free + alike < PAGEBLOCK_NR_PAGES / 2) {
+	if (type == MIGRATE_MOVABLE && free + alike < PAGEBLOCK_NR_PAGES / 2) {
 		return c->type;
 	}
 	take_over(buddy_of(pa), block, type);
