@@ -326,6 +326,8 @@ void buddy_merge_alike(struct palloc *pa, uint64_t n, unsigned int order);
 /** buddy_merge_block() for each piece of [start, end). */
 void buddy_merge_range(struct palloc *pa, uint64_t start, uint64_t end);
 
+/** What no list of the own type can serve as it is, or what is not a plain request. */
+struct palloc_block buddy_alloc_searching(struct palloc *pa, const struct palloc_req *req);
 struct palloc_block buddy_alloc(struct palloc *pa, const struct palloc_req *req);
 int buddy_free(struct palloc *pa, struct pfn_range range);
 int buddy_claim(struct palloc *pa, struct pfn_range range, pfn_t *blocker);
