@@ -335,8 +335,8 @@ static void a_page_changed_while_free_is_named_when_handed_out(void **state)
 		char expected[160];
 		snprintf(
 			expected, sizeof(expected),
-			"pfn 0x%llx was written to after it was freed: byte 0x%x is 0x5a instead of 0xaa; allocated by ",
-			(unsigned long long)f.n, places[i]);
+			"pfn 0x%llx was written to after it was freed: byte 0x%x is 0x5a instead of 0xaa, the last change at 0x%x; allocated by ",
+			(unsigned long long)f.n, places[i], places[i]);
 		assert_non_null(strstr(page_check_warning, expected));
 		assert_int_equal(debug_pagealloc_changed_pages(), i + 1);
 		/* Handed out all the same, and as asked for. */
