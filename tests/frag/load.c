@@ -115,12 +115,13 @@ static void load_state(struct load *l, struct frag_state *out)
 	}
 	l->t->walk(l->t->ctx, count_free, &c);
 	for (uint64_t i = 0; i < l->count; i++) {
-		c.types[l->block[i].frame / PAGEBLOCK_NR_PAGES] |= (uint8_t)(1U << l->block[i].type);
+		c.types[l->block[i].frame / PAGEBLOCK_NR_PAGES] |=
+			(uint8_t)(1U << l->block[i].type);
 	}
 	*out = (struct frag_state){ .digest = l->digest };
 	sum_up(&c, out);
-	out->pinned_least = ROUND_UP(l->of_type[MIGRATE_UNMOVABLE], PAGEBLOCK_NR_PAGES) /
-			    PAGEBLOCK_NR_PAGES;
+	out->pinned_least =
+		ROUND_UP(l->of_type[MIGRATE_UNMOVABLE], PAGEBLOCK_NR_PAGES) / PAGEBLOCK_NR_PAGES;
 	l->t->check(l->t->ctx);
 	free(c.free);
 	free(c.types);

@@ -3,9 +3,9 @@
  * Proves that buddy keeps memory whole under random loads, better than Linux's rule does, that the same seed gives the
  * same answers, and that the two indices of fragmentation and the counts by migratetype mean what Linux means.
  */
-#include "tests/frag/frag.h"
 #include "page_check.h"
 #include "sim.h"
+#include "tests/frag/frag.h"
 
 #include "fpg/core/fragmentation.h"
 #include "fpg/core/log.h"
@@ -68,8 +68,8 @@ static void the_same_seed_gives_the_same_answers(void **state)
 		for (unsigned int k = 0; k < 3; k++) {
 			struct frag_target t;
 			frag_target_backend(&t, palloc_table[i], 64UL * SZ_1M);
-			digest[k] = run(&t, FRAG_PACKED, FRAG_ROUND_BY_ROUND, 3, k == 2 ? 10 : 9)
-					    .digest;
+			digest[k] =
+				run(&t, FRAG_PACKED, FRAG_ROUND_BY_ROUND, 3, k == 2 ? 10 : 9).digest;
 		}
 		assert_true(digest[0] == digest[1]);
 		assert_true(digest[0] != digest[2]);
@@ -106,10 +106,10 @@ static void pageblocks_with_foreign_pages_are_mixed(void **state)
 	zone_page_types(zone, &types);
 	uint64_t mixed = types.mixed[MIGRATE_MOVABLE];
 	struct page *page = alloc_pages(GFP_KERNEL, 4);
-	const struct pfn_range range = { pfn(page_to_pfn(page).n / PAGEBLOCK_NR_PAGES *
-					     PAGEBLOCK_NR_PAGES),
-					 pfn((page_to_pfn(page).n / PAGEBLOCK_NR_PAGES + 1) *
-					     PAGEBLOCK_NR_PAGES) };
+	const struct pfn_range range = {
+		pfn(page_to_pfn(page).n / PAGEBLOCK_NR_PAGES * PAGEBLOCK_NR_PAGES),
+		pfn((page_to_pfn(page).n / PAGEBLOCK_NR_PAGES + 1) * PAGEBLOCK_NR_PAGES)
+	};
 	zone_page_types(zone, &types);
 	assert_int_equal(types.mixed[MIGRATE_UNMOVABLE], 0);
 	uint64_t unmovable = types.pageblocks[MIGRATE_UNMOVABLE];
