@@ -360,7 +360,8 @@ int page_alloc_init(const char *choice)
 	struct palloc_fault fault;
 	struct start start = { 0 };
 	char first[32];
-	if (palloc_registry_validate(palloc_table, &fault) != 0) {
+	if (palloc_registry_validate(palloc_table, &fault) != 0 ||
+	    palloc_registry_validate(palloc_overlay_table, &fault) != 0) {
 		pr_err("page allocator %s: %s %s", fault.backend, fault.field, fault.problem);
 		return -EINVAL;
 	}

@@ -105,6 +105,9 @@ const char *cma_get_name(const struct cma *cma);
 /** Return: 0 | the first result that is not 0 */
 int cma_for_each_area(int (*it)(struct cma *cma, void *data), void *data);
 struct cma *cma_by_name(const char *name);
+/** The area that frame @f lies in, or NULL; and whether cma_alloc() gave it out. */
+struct cma *cma_of_frame(pfn_t f);
+bool cma_is_given_out(const struct cma *cma, pfn_t f);
 /** The area for those who have none of their own; NULL: there is none. */
 struct cma *cma_default(void);
 /** The area that @node's memory-region names first; else the default. @node: offset in the blob. */

@@ -86,6 +86,8 @@ struct zone {
 	/** Pages in HIGHATOMIC pageblocks, and how many there may be. */
 	uint64_t highatomic_pages;
 	uint64_t highatomic_most;
+	/** Pages of areas that are lent: in CMA pageblocks, free or not. */
+	uint64_t cma_pages;
 	/** Pageblocks that are ISOLATE: frees go past the per-hart caches while there are any. */
 	uint32_t isolated_blocks;
 	/** Its first per-hart cache; 0: it has none. */

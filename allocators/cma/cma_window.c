@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * CMA: the window with the fewest pages to move. One pass: the window slides up over the area, what enters is looked at
+ * and added, what leaves is looked at again and taken off. A frame that cannot be had restarts the window behind it.
+ *
+ * Nothing is locked, so a frame may change between the two looks: a cost is an estimate, never below 0.
+ */
+#include "cma.h"
+
+#include <errno.h>
+
+struct slide {
+	const struct cma_pool *pool;
+	const struct palloc_look *look;
+	/** Frames of a window; windows begin at multiples of `align`. */
+	uint64_t width;
+	uint64_t align;
+	uint64_t end;
+	/** The window's first frame, and up to where it was looked at. */
+	uint64_t start;
+	uint64_t head;
+	uint64_t cost;
+	/** Where the frames that can be had began, and what lies before them; UINT64_MAX: nothing does. */
+	uint64_t run_start;
+	uint64_t run_blocker;
+	/** The longest such run, aligned, and what is at its end (or beginning). */
+	uint64_t longest;
+	uint64_t longest_blocker;
+};
+
+/** What frame @n costs, and how many from it on, up to @limit. */
+static enum palloc_look_cost look_at(const struct slide *s, uint64_t n, uint64_t limit,
+				     uint64_t *frames)
+{
+	const struct cma_pool *pool = s->pool;
+	const uint64_t g = (n - pool->base) >> pool->shift;
+	const uint64_t last = (limit - 1 - pool->base) >> pool->shift;
+	const uint64_t given = bits_find_clear(pool->free, g, last + 1);
+	if (given == g) {
+		const uint64_t next = bits_find_set(pool->free, g, pool->granules);
+		*frames = cma_granule_frame(pool, next) - n;
+		return PALLOC_LOOK_BLOCKED;
+	}
+	const uint64_t stop = cma_granule_frame(pool, given);
+	enum palloc_look_cost cost = s->look->look(s->look->ctx, pfn(n), frames);
+	if (cost != PALLOC_LOOK_BLOCKED) {
+		const uint64_t most = (stop < limit ? stop : limit) - n;
+		*frames = *frames < most ? *frames : most;
+	}
+	return cost;
+}
+
+/** The run of frames that can be had ends at @at, because of @blocker. */
+static void end_run(struct slide *s, uint64_t at, uint64_t blocker)
+{
+	const uint64_t length = at > s->run_start ? at - s->run_start : 0;
+	if (length > s->longest || (s->longest == 0 && s->longest_blocker == UINT64_MAX)) {
+		s->longest = length;
+		s->longest_blocker = blocker != UINT64_MAX ? blocker : s->run_blocker;
+	}
+}
+
+/** Begin again at or after @at; @blocker lies before it. */
+static void restart(struct slide *s, uint64_t at, uint64_t blocker)
+{
+	s->start = ALIGN_UP(at, s->align);
+	s->head = s->start;
+	s->cost = 0;
+	s->run_start = s->start;
+	s->run_blocker = blocker;
+}
+
+/** Look on until the window is whole. Return: false when the end came first, or a frame that cannot be had */
+static bool fill_window(struct slide *s)
+{
+	const uint64_t stop = s->start + s->width < s->end ? s->start + s->width : s->end;
+	while (s->head < stop) {
+		uint64_t frames;
+		const uint64_t at = s->head;
+		switch (look_at(s, at, stop, &frames)) {
+		case PALLOC_LOOK_BLOCKED:
+			end_run(s, at, at);
+			restart(s, at + frames, at);
+			return false;
+		case PALLOC_LOOK_MOVABLE:
+			s->cost += frames;
+			break;
+		case PALLOC_LOOK_FREE:
+			break;
+		}
+		s->head += frames;
+	}
+	return s->head - s->start == s->width;
+}
+
+/** Move the window up by one place. */
+static void advance(struct slide *s)
+{
+	const uint64_t next = s->start + s->align;
+	for (uint64_t n = s->start; n < next && n < s->head;) {
+		const uint64_t limit = next < s->head ? next : s->head;
+		uint64_t frames;
+		const enum palloc_look_cost cost = look_at(s, n, limit, &frames);
+		frames = frames < limit - n ? frames : limit - n;
+		if (cost == PALLOC_LOOK_MOVABLE) {
+			s->cost = s->cost > frames ? s->cost - frames : 0;
+		}
+		n += frames;
+	}
+	s->start = next;
+	if (s->head < next) {
+		s->head = next;
+		s->cost = 0;
+	}
+}
+
+int cma_window(const struct palloc *pa, const struct palloc_req *req,
+	       const struct palloc_look *look, struct palloc_window *out)
+{
+	const struct cma_pool *pool = cma_pool_of(pa);
+	const uint64_t granules = cma_request_granules(pool, req);
+	const unsigned int order = req->align_order > pool->shift ? req->align_order : pool->shift;
+	struct slide s = {
+		.pool = pool,
+		.look = look,
+		.width = granules << pool->shift,
+		.align = 1ULL << order,
+		.end = cma_granule_frame(pool, pool->granules),
+		.longest_blocker = UINT64_MAX,
+	};
+	*out = (struct palloc_window){ .cost = UINT64_MAX };
+	if (granules == 0) {
+		return -EINVAL;
+	}
+	restart(&s, cma_granule_frame(pool, pool->low), UINT64_MAX);
+	while (s.start < s.end) {
+		if (!fill_window(&s)) {
+			if (s.head >= s.end && s.start < s.end) {
+				break;
+			}
+			continue;
+		}
+		if (s.cost < out->cost) {
+			out->cost = s.cost;
+			out->range = (struct pfn_range){ pfn(s.start), pfn(s.start + s.width) };
+		}
+		if (out->cost <= look->least) {
+			return 0;
+		}
+		advance(&s);
+	}
+	end_run(&s, s.end, UINT64_MAX);
+	out->suffice = s.longest;
+	out->blocker = pfn(s.longest_blocker);
+	return out->cost != UINT64_MAX ? 0 : -EBUSY;
+}
