@@ -15,4 +15,5 @@ obj-y += core/page_alloc_init.o core/page_range.o core/palloc_registry.o core/pa
 obj-y += core/ledger.o core/ledger_json.o core/ledger_name.o core/ledger_snapshot.o core/ledger_sources.o
 obj-y += core/ledger_text.o core/ledger_warnings.o core/ledger_why.o
 obj-y += core/image.o core/object_pool.o core/boot_phase.o
+obj-y += core/movable.o core/migrate.o core/migrate_look.o core/contig.o core/contig_hold.o
 obj-y += core/page_owner.o core/page_debug.o core/kernel_map_ops.o

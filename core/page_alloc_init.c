@@ -20,6 +20,7 @@
 #include "fpg/core/ledger.h"
 #include "fpg/core/log.h"
 #include "fpg/core/memblock_iter.h"
+#include "fpg/core/movable.h"
 #include "fpg/core/palloc_handover.h"
 #include "fpg/core/palloc_registry.h"
 
@@ -409,6 +410,7 @@ void page_alloc_reset(void)
 	page_debug_reset();
 	page_free_reset();
 	bootmem_route_reset();
+	movable_reset();
 	fail_page_alloc_set(NULL);
 	ledger_set_runs(NULL);
 	memblock_set_release(NULL, NULL);

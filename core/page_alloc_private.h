@@ -143,6 +143,12 @@ bool frames_are_single_pages(const struct zone *zone, struct pfn_range frames);
 /** Make each frame of an allocated range a page of its own; records are populated. */
 void frames_make_single(const struct zone *zone, struct pfn_range frames, unsigned int type);
 
+/** The zone that holds all of @range, or NULL. */
+struct zone *range_zone(struct pfn_range range);
+
+/** Give single pages back whose records were checked, for @pc. Return: as zone_free_range() */
+FPG_MUST_CHECK int single_pages_free(struct zone *zone, struct pfn_range frames, uint64_t pc);
+
 /** Give a checked range back, for @pc. Return: 0 | -EINVAL, nothing changed; counted as refused */
 FPG_MUST_CHECK int zone_free_range(struct zone *zone, struct pfn_range range, uint64_t pc);
 

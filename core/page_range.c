@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Ranges that are no power of two: exact sizes and exact frames, as single pages. Records of all
- * frames are populated before anything is taken apart, so that giving back, in any parts, needs no
- * memory.
+ * Exact sizes, and giving back what was taken as single pages (exact frames: contig.c). Records of all frames are
+ * populated before anything is taken apart, so that giving back, in any parts, needs no memory.
  */
 #define LOG_MODULE "page_alloc"
 #include "page_cache_private.h"
@@ -34,8 +33,7 @@ void frames_make_single(const struct zone *zone, struct pfn_range frames, unsign
 	}
 }
 
-/** Give single pages back; their records are checked. */
-static int give_back(struct zone *zone, struct pfn_range frames, uint64_t pc)
+int single_pages_free(struct zone *zone, struct pfn_range frames, uint64_t pc)
 {
 	if (!zone_has(zone, PALLOC_CAP_RECORDS)) {
 		frame_table_clear(frames);
@@ -70,13 +68,12 @@ void *alloc_pages_exact(size_t bytes, gfp_t gfp)
 	frames_make_single(zone, block, gfp_migratetype(gfp));
 	struct pfn_range rest = { pfn_add(first, pages), block.end };
 	if (rest.start.n < rest.end.n) {
-		FPG_CHECK(give_back(zone, rest, pc) == 0);
+		FPG_CHECK(single_pages_free(zone, rest, pc) == 0);
 	}
 	return page_address(page);
 }
 
-/** The zone that holds all of @range, or NULL. */
-static struct zone *range_zone(struct pfn_range range)
+struct zone *range_zone(struct pfn_range range)
 {
 	if (range.start.n >= range.end.n) {
 		return NULL;
@@ -96,7 +93,7 @@ static int free_range_for(struct pfn_range range, uint64_t pc)
 	    !zone_has(zone, PALLOC_CAP_FREE)) {
 		return -EINVAL;
 	}
-	return give_back(zone, range, pc);
+	return single_pages_free(zone, range, pc);
 }
 
 void free_pages_exact(const void *addr, size_t bytes)
@@ -116,53 +113,6 @@ void free_pages_exact(const void *addr, size_t bytes)
 		pr_err("free of %llu pages at pfn 0x%llx refused: not all are single pages in use",
 		       (unsigned long long)pages, (unsigned long long)first.n);
 	}
-}
-
-int alloc_contig_range(struct pfn_range range, gfp_t gfp, pfn_t *blocker)
-{
-	struct zone *zone = range_zone(range);
-	if (zone == NULL || gfp_refusal(gfp) != NULL) {
-		return -EINVAL;
-	}
-	struct palloc *pa = zone->palloc;
-	if (!zone_has(zone, PALLOC_CAP_CLAIM)) {
-		return -ENOTSUP;
-	}
-	int err = zone_populate_all(zone, range);
-	bool drained = false;
-	while (err == 0) {
-		struct pfn_range want = { { 0 }, { 0 } };
-		unsigned long flags = spin_lock_irqsave(&zone->lock);
-		err = pa->ops->claim(pa, range, blocker);
-		if (err == 0) {
-			zone->free_pages -= pfn_range_pages(range);
-			zone->counters.allocs++;
-			frames_make_single(zone, range, gfp_migratetype(gfp));
-		}
-		want = pa->want;
-		spin_unlock_irqrestore(&zone->lock, flags);
-		if (err == -EBUSY && !drained && page_cache_any()) {
-			/* The frame in the way may be in a hart's cache. */
-			page_cache_drain_all();
-			drained = true;
-			err = 0;
-			continue;
-		}
-		if (err != -EAGAIN) {
-			break;
-		}
-		err = zone_populate(zone, want);
-	}
-	if (err == 0) {
-		page_debug_taken(range, gfp, 0, PAGE_DEBUG_CALLER);
-	}
-	frame_reserve_refill(zone);
-	if (err == 0 && (gfp & __GFP_ZERO)) {
-		for (uint64_t n = range.start.n; n < range.end.n; n++) {
-			port_clear_page(port_phys_to_virt(pfn_to_phys(pfn(n))));
-		}
-	}
-	return err;
 }
 
 int free_contig_range(struct pfn_range range)

@@ -10,6 +10,7 @@
 #include "mm_private.h"
 
 #include "fpg/base/errno.h"
+#include "fpg/core/movable.h"
 #include "fpg/port/port.h"
 
 #include <string.h>
@@ -101,7 +102,7 @@ static enum step fault_locked(struct fault *f)
 		f->page = page;
 	}
 	if (f->pin) {
-		mm_pin(f->page);
+		get_page(f->page);
 	}
 	return STEP_DONE;
 }

@@ -45,6 +45,7 @@ int mm_init(void)
 {
 	next_id = 1;
 	mm_asid_init();
+	mm_movable_init();
 	kernel_pt_on_root_change(kernel_root_changed);
 	panic_set_user_fault(mm_user_fault);
 	return 0;

@@ -164,5 +164,5 @@ void mm_leave(struct mm *mm);
 /** Ask the harts how many ASIDs they have. */
 void mm_asid_init(void);
 
-/** One more reference to a page that the lock keeps in place. */
-void mm_pin(struct page *page);
+/** Let migration move anonymous pages. */
+void mm_movable_init(void);

@@ -12,6 +12,7 @@
 static const struct bench *const tables[] = {
 	bench_rows_boot,
 	bench_rows_palloc,
+	bench_rows_migrate,
 	bench_rows_pagetable,
 	bench_rows_tlb,
 };

@@ -28,6 +28,7 @@ struct bench {
 
 /** End of each table: name == NULL. */
 extern const struct bench bench_rows_boot[];
+extern const struct bench bench_rows_migrate[];
 extern const struct bench bench_rows_pagetable[];
 extern const struct bench bench_rows_palloc[];
 extern const struct bench bench_rows_tlb[];

@@ -15,6 +15,8 @@
  * record and isolate() the page may have been freed and be somebody else's, so isolate() checks under the owner's own
  * lock that it still owns @page as @owner, and that nobody pins it.
  *
+ * Several movers may be at work: one that finds a page isolated by another is told -EBUSY.
+ *
  * A pin is a reference above the first: whoever needs a page to stay where it is takes one under the owner's lock.
  */
 #pragma once
@@ -33,7 +35,9 @@ struct movable_ops {
 	/** Nobody can write to any page isolated before from now on. NULL: isolate() was enough. */
 	void (*fence)(void);
 	/**
-	 * Copy the contents (page_copy) and put @to in @from's place. @to: of the same order, one reference, nobody's.
+	 * Copy the contents (page_copy) and put @to in @from's place. @to: of the same order, one reference, marked with
+	 * page_set_movable() as @from was (a page of a program: not marked); from the return on it may be freed or moved
+	 * again. @from's mark is the mover's to clear.
 	 * Return: 0: @to is the owner's, @from the mover's | negative errno: nothing changed, @from is isolated still
 	 */
 	int (*migrate)(struct page *to, struct page *from, uint32_t owner);
@@ -74,6 +78,8 @@ const struct movable_ops *page_movable(const struct page *page, uint32_t *owner)
  */
 void get_page(struct page *page);
 void put_page(struct page *page);
+/** For owners whose pages outlive them while pinned. Return: false: it is the last reference, nothing was changed */
+FPG_MUST_CHECK bool put_page_unless_last(struct page *page);
 static inline bool page_pinned(const struct page *page)
 {
 	return page_word_refs(__atomic_load_n(&page->word, __ATOMIC_RELAXED)) > 1;

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Exactly these frames. When all are free, one claim does it. Otherwise: take what is free, so that nobody else does,
+ * then move what is in the way to elsewhere and keep the frames it leaves; again, a few times, for what became free
+ * meanwhile, then with pageblocks isolated. All is given back when something cannot be had.
+ *
+ * Invariant: targets never lie in the range: what is free there is taken first, and a frame of the range that comes as
+ * a target all the same is kept for the range.
+ */
+#include "contig_private.h"
+
+#include "fpg/base/range.h"
+#include "fpg/port/port.h"
+
+#include <errno.h>
+
+/** Attempts to get what is missing; users of a page, and of the allocator, get that often in the way. */
+#define ROUNDS 8U
+
+/* ---- where pages go -------------------------------------------------------------------------- */
+
+static gfp_t target_gfp(const struct page *from, unsigned int order)
+{
+	static const gfp_t place[] = {
+		[MIGRATE_UNMOVABLE] = 0,
+		[MIGRATE_MOVABLE] = __GFP_MOVABLE,
+		[MIGRATE_RECLAIMABLE] = __GFP_RECLAIMABLE,
+	};
+	const unsigned int type = page_word_type(from->word);
+	/* For a large block nothing else is moved in turn. */
+	return (type < ARRAY_SIZE(place) ? place[type] : __GFP_MOVABLE) | __GFP_NOWARN |
+	       (order == 0 ? __GFP_DIRECT_RECLAIM : 0);
+}
+
+static struct page *target(void *ctx, const struct page *from, unsigned int order)
+{
+	struct contig *c = ctx;
+	const gfp_t gfp = target_gfp(from, order);
+	for (;;) {
+		struct page *page = unlikely(c->far) ? alloc_pages_node(c->zone->nid, gfp, order) :
+						       alloc_pages(gfp, order);
+		if (unlikely(page == NULL)) {
+			return NULL;
+		}
+		const uint64_t n = page_to_pfn(page).n;
+		if (likely(n >= c->range.end.n || n + (1ULL << order) <= c->range.start.n)) {
+			return page;
+		}
+		contig_take_over(c, page, order);
+	}
+}
+
+static void untarget(void *ctx, struct page *to, unsigned int order)
+{
+	(void)ctx;
+	__free_pages(to, order);
+}
+
+static void emptied(void *ctx, struct page *from, unsigned int order)
+{
+	contig_take_over(ctx, from, order);
+}
+
+/* ---- one attempt ----------------------------------------------------------------------------- */
+
+/** The blocks that have frames in the range, from the head of the first. */
+static struct pfn_range blocks_of(struct pfn_range range)
+{
+	uint64_t n = range.start.n;
+	while (page_word_state(pfn_to_page(pfn(n))->word) == PAGE_NONE &&
+	       !IS_ALIGNED(n, MAX_ORDER_NR_PAGES)) {
+		n &= n - 1;
+	}
+	const uint64_t word = pfn_to_page(pfn(n))->word;
+	if (page_word_state(word) != PAGE_NONE &&
+	    n + (1ULL << page_word_order(word)) > range.start.n) {
+		range.start = pfn(n);
+	}
+	return range;
+}
+
+/** It may be gone in a moment: in use, or a movable page on its way to whom it is for. */
+static bool passes(const struct migrate_blocker *b)
+{
+	return b->reason == MIGRATE_REASON_NONE || b->reason == MIGRATE_REASON_BUSY ||
+	       (b->reason == MIGRATE_REASON_UNMOVABLE && b->type == MIGRATE_MOVABLE);
+}
+
+/** Why the first frame that is missing is. */
+static int say_missing(const struct contig *c, struct migrate_blocker *why)
+{
+	uint64_t pages;
+	const pfn_t f = pfn(contig_next_missing(c, c->range.start.n));
+	if (frame_look(f, &pages, why) != FRAME_BLOCKED) {
+		migrate_blocker_of(pfn_to_page(f), MIGRATE_REASON_TAKEN, why);
+	}
+	return -EBUSY;
+}
+
+static int claim_all_free(struct contig *c, bool drain)
+{
+	if (drain && page_cache_any()) {
+		page_cache_drain_all();
+	}
+	int err = contig_claim_free(c);
+	if (err == 0 && c->cached) {
+		page_cache_drain_all();
+		err = contig_claim_free(c);
+	}
+	return err;
+}
+
+static int get_all(struct contig *c, struct migrate_result *result)
+{
+	const struct migrate_control control = { target, untarget, emptied, c, false };
+	int err = 0;
+	for (unsigned int round = 0; round < ROUNDS; round++) {
+		if (round > 0) {
+			contig_isolate(c);
+		}
+		err = claim_all_free(c, round > 0);
+		if (err == 0 && !contig_complete(c)) {
+			err = migrate_frames(blocks_of(c->range), &control, result);
+		}
+		if (contig_complete(c)) {
+			return 0;
+		}
+		if (err != 0 && (err != -EBUSY || !passes(&result->blocker))) {
+			return err;
+		}
+		port_relax();
+	}
+	return err != 0 ? err : say_missing(c, &result->blocker);
+}
+
+/* ---- the call -------------------------------------------------------------------------------- */
+
+static void range_lock(struct zone *zone)
+{
+	while (__atomic_exchange_n(&zone->range_busy, 1, __ATOMIC_ACQUIRE) != 0) {
+		port_relax();
+	}
+}
+
+static void range_unlock(struct zone *zone)
+{
+	__atomic_store_n(&zone->range_busy, 0, __ATOMIC_RELEASE);
+}
+
+static bool zone_is_far(const struct zone *zone)
+{
+	const int nid = this_hart()->nid;
+	return (nid >= 0 ? nid : 0) != zone->nid;
+}
+
+/** Something is in the way. Return: 0: single pages, ours | negative errno, as before */
+static FPG_NOINLINE int get_by_moving(struct zone *zone, struct pfn_range range, gfp_t gfp,
+				      uint64_t pc, struct migrate_result *result)
+{
+	struct contig c = {
+		.zone = zone,
+		.range = range,
+		.gfp = gfp,
+		.pc = pc,
+		.far = zone_is_far(zone),
+	};
+	struct migrate_estimate estimate;
+	migrate_look(range, &estimate);
+	result->blocker = estimate.blocker;
+	if (!passes(&estimate.blocker)) {
+		return -EBUSY;
+	}
+	range_lock(zone);
+	int err = get_all(&c, result);
+	contig_unisolate(&c);
+	if (err != 0) {
+		contig_give_up(&c);
+	} else {
+		frames_make_single(zone, range, gfp_migratetype(gfp));
+		__atomic_fetch_add(&zone->counters.frees, c.emptied, __ATOMIC_RELAXED);
+	}
+	range_unlock(zone);
+	return err;
+}
+
+static void clear_frames(struct pfn_range range)
+{
+	for (uint64_t n = range.start.n; n < range.end.n; n++) {
+		port_clear_page(port_phys_to_virt(pfn_to_phys(pfn(n))));
+	}
+}
+
+static int alloc_range_for(struct pfn_range range, gfp_t gfp, uint64_t pc,
+			   struct migrate_result *result)
+{
+	struct zone *zone = range_zone(range);
+	if (zone == NULL || gfp_refusal(gfp) != NULL) {
+		return -EINVAL;
+	}
+	if (!zone_has(zone, PALLOC_CAP_CLAIM | PALLOC_CAP_SUBFREE)) {
+		return -ENOTSUP;
+	}
+	int err = zone_populate_all(zone, range);
+	if (err == 0) {
+		err = zone_claim(zone, range, NULL);
+		if (likely(err == 0)) {
+			frames_make_single(zone, range, gfp_migratetype(gfp));
+			page_debug_taken(range, gfp, 0, pc);
+		} else if (err == -EBUSY) {
+			err = get_by_moving(zone, range, gfp, pc, result);
+		}
+	}
+	if (err == 0) {
+		__atomic_fetch_add(&zone->counters.allocs, 1, __ATOMIC_RELAXED);
+	}
+	frame_reserve_refill(zone);
+	if (err == 0 && (gfp & __GFP_ZERO)) {
+		clear_frames(range);
+	}
+	return err;
+}
+
+int alloc_contig_range_report(struct pfn_range range, gfp_t gfp, struct migrate_result *result)
+{
+	struct migrate_result unasked;
+	result = result != NULL ? result : &unasked;
+	*result = (struct migrate_result){ 0 };
+	return alloc_range_for(range, gfp, PAGE_DEBUG_CALLER, result);
+}
+
+int alloc_contig_range(struct pfn_range range, gfp_t gfp, pfn_t *blocker)
+{
+	struct migrate_result result = { 0 };
+	int err = alloc_range_for(range, gfp, PAGE_DEBUG_CALLER, &result);
+	if (blocker != NULL && result.blocker.reason != MIGRATE_REASON_NONE &&
+	    (err == -EBUSY || err == -ENOMEM)) {
+		*blocker = result.blocker.frame;
+	}
+	return err;
+}
