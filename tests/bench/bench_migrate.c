@@ -137,56 +137,52 @@ static int contig_full(struct bench_report *report)
 
 /* ---- anonymous pages ---- */
 
-/**
- * A space whose pages lie in the place: they are given back to the caches in pairs of frames just taken there. Return: how
- * many of its pages lie there
- */
-static uint64_t pages_in_place(struct mm *mm, vaddr_t at)
+static struct page *into_place(void *ctx, const struct page *from, unsigned int order)
 {
-	uint64_t there = 0;
-	for (uint64_t i = 0; i < PAGES; i++) {
-		struct page *page;
-		if (mm_pin_page(mm, vaddr(at.v + i * PAGE_SIZE), PROT_READ, &page) != 0) {
-			return 0;
-		}
-		there += pfn_range_contains(place, page_to_pfn(page));
-		mm_unpin_page(page);
-	}
-	return there;
+	(void)from;
+	(void)order;
+	return pfn_to_page(pfn_add(place.start, (*(uint64_t *)ctx)++));
 }
 
-/** The place is wherever the pages of the space lie: they were taken in a row. */
+static void free_emptied(void *ctx, struct page *from, unsigned int order)
+{
+	(void)ctx;
+	__free_pages(from, order);
+}
+
+/** Move the pages of the space from @at on to the frames of the place, which are ours. */
+static int fill_place(struct mm *mm, vaddr_t at)
+{
+	uint64_t next = 0;
+	const struct migrate_control control = { into_place, untarget, free_emptied, &next, false };
+	struct migrate_result result = { 0 };
+	int err = 0;
+	for (uint64_t i = 0; err == 0 && i < PAGES; i++) {
+		struct page *page;
+		err = mm_pin_page(mm, vaddr(at.v + i * PAGE_SIZE), PROT_READ, &page);
+		if (err == 0) {
+			pfn_t f = page_to_pfn(page);
+			mm_unpin_page(page);
+			err = migrate_frames((struct pfn_range){ f, pfn_add(f, 1) }, &control,
+					     &result);
+		}
+	}
+	return err;
+}
+
 static int anon_round(uint64_t *cost)
 {
-	vaddr_t at = vaddr(0);
+	vaddr_t at;
 	struct mm *mm = mm_create("bench");
 	int err = mm != NULL ? mm_mmap(mm, vaddr(0), PAGES * PAGE_SIZE, PROT_READ | PROT_WRITE,
 				       MAP_POPULATE, &at) :
 			       -ENOMEM;
-	struct page *first;
-	if (err == 0) {
-		err = mm_pin_page(mm, at, PROT_READ, &first);
-	}
-	if (err == 0) {
-		mm_unpin_page(first);
-		/* The lowest page may be anywhere in the row. */
-		pfn_t start = pfn(ALIGN_DOWN(page_to_pfn(first).n, PAGES));
-		place = (struct pfn_range){ start, pfn_add(start, 2UL * PAGES) };
-		const uint64_t there = pages_in_place(mm, at);
-		uint64_t pages = 0;
-		const struct migrate_control control = { target, untarget, emptied, &pages, false };
-		struct migrate_result result = { 0 };
-		struct bench_timer timer;
-		bench_begin(&timer);
-		err = migrate_frames(place, &control, &result);
-		*cost = bench_end(&timer);
-		if (err == 0 && (there < PAGES / 2 || result.moved_pages < there)) {
-			err = -EIO;
-		}
-		*cost = err == 0 ? *cost * PAGES / result.moved_pages : 0;
-	}
+	err = err == 0 ? find_place() : err;
+	err = err == 0 ? alloc_contig_range(place, GFP_USER_MOVABLE, NULL) : err;
+	err = err == 0 ? fill_place(mm, at) : err;
+	err = err == 0 ? count_migration(cost) : err;
 	mm_destroy(mm);
-	return err;
+	return err == 0 ? free_contig_range(place) : err;
 }
 
 static int anon_page(struct bench_report *report)
