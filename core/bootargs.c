@@ -89,6 +89,11 @@ FPG_INIT static int arg_debug_pagealloc(struct bootargs *args, const char *value
 	return on_off(value, true, &args->debug_pagealloc);
 }
 
+FPG_INIT static int arg_cma_guaranteed(struct bootargs *args, const char *value)
+{
+	return on_off(value, true, &args->cma_guaranteed);
+}
+
 FPG_INIT static int arg_page_owner(struct bootargs *args, const char *value)
 {
 	return on_off(value, true, &args->page_owner);
@@ -147,6 +152,7 @@ FPG_INITCONST static const struct {
 	{ "mem", bootargs_mem },
 	{ "memmap", bootargs_memmap },
 	{ "cma", bootargs_cma },
+	{ "cma_guaranteed", arg_cma_guaranteed },
 	{ "kernelcore", bootargs_kernelcore },
 	{ "movablecore", bootargs_movablecore },
 	{ "satp", arg_satp },

@@ -306,7 +306,7 @@ void cma_stats_read(const struct cma *cma, struct cma_stats *out)
 		return;
 	}
 	cma->pa.ops->stats(&cma->pa, &stats);
-	out->given_out = stats.managed_pages - stats.free_pages;
+	out->given_out = cma->given;
 	out->largest_free = stats.largest_free_pages;
 	if (cma->lent) {
 		out->free_pages = lent_and_free(cma);

@@ -19,6 +19,8 @@ struct cma {
 	/** Free frames are the zone's, of type MIGRATE_CMA; else all frames are the area's. */
 	bool lent;
 	bool guaranteed;
+	/** Pages that are given out, or marked to be. */
+	uint64_t given;
 	/** Guaranteed: frames that cma_borrow() gave, and where it looks next. */
 	uint64_t borrowed;
 	uint64_t borrow_next;

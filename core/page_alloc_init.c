@@ -15,6 +15,7 @@
 #include "fpg/base/errno.h"
 #include "fpg/base/parse.h"
 #include "fpg/base/range.h"
+#include "fpg/core/cma.h"
 #include "fpg/core/fail_boot.h"
 #include "fpg/core/fail_page_alloc.h"
 #include "fpg/core/ledger.h"
@@ -413,6 +414,9 @@ void page_alloc_reset(void)
 	movable_reset();
 	fail_page_alloc_set(NULL);
 	ledger_set_runs(NULL);
+	if (FPG_ENABLED(CONFIG_CMA)) {
+		cma_reset();
+	}
 	memblock_set_release(NULL, NULL);
 	zone_reset();
 }

@@ -79,10 +79,28 @@ void count_free_blocks(uint64_t blocks[MAX_PAGE_ORDER + 1], struct pfn_range run
 /** All zones' watermarks, lowmem reserves and atomic reserves, from their managed pages. */
 void watermarks_setup(void);
 
+/** Free pages of lent areas, which a request that cannot move does not get. */
+static inline uint64_t cma_out_of_reach(const struct zone *zone, gfp_t gfp)
+{
+	return likely(zone->cma_pages == 0) || (gfp & __GFP_MOVABLE) ? 0 :
+								       zone->palloc->cma_free_pages;
+}
+
+/**
+ * Lent areas have more than their share of the zone's free memory: a movable request takes theirs, so that others do not
+ * run out while areas lie idle.
+ */
+static inline bool cma_goes_first(const struct zone *zone)
+{
+	return unlikely(zone->cma_pages != 0) &&
+	       (unsigned __int128)zone->palloc->cma_free_pages * zone->managed_pages >
+		       (unsigned __int128)zone->cma_pages * zone->free_pages;
+}
+
 /** The same for a request without privileges, down to WMARK_LOW. */
 static inline uint64_t watermark_room_plain(const struct zone *zone, gfp_t gfp)
 {
-	uint64_t keep = zone->low_keep[gfp_zone(gfp)];
+	uint64_t keep = zone->low_keep[gfp_zone(gfp)] + cma_out_of_reach(zone, gfp);
 	return zone->free_pages > keep ? zone->free_pages - keep : 0;
 }
 
@@ -101,7 +119,7 @@ static inline uint64_t watermark_room(const struct zone *zone, gfp_t gfp, enum z
 		return watermark_room_privileged(zone, gfp, mark);
 	}
 	uint64_t keep = zone->watermark[mark] + zone->highatomic_pages +
-			zone->lowmem_reserve[gfp_zone(gfp)];
+			zone->lowmem_reserve[gfp_zone(gfp)] + cma_out_of_reach(zone, gfp);
 	return zone->free_pages > keep ? zone->free_pages - keep : 0;
 }
 

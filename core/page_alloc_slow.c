@@ -110,7 +110,15 @@ static FPG_INLINE struct page *zone_alloc(struct zone *zone, gfp_t gfp, unsigned
 	if (unlikely(gfp_is_atomic(gfp) || (gfp & __GFP_MEMALLOC))) {
 		req.flags |= PALLOC_REQ_HIGH;
 	}
-	struct palloc_block block = zone_get_inline(zone, &req);
+	struct palloc_block block = { .err = -ENOMEM };
+	if (unlikely(req.flags & PALLOC_REQ_CMA) && cma_goes_first(zone)) {
+		req.type = MIGRATE_CMA;
+		block = zone_get(zone, &req);
+		req.type = (uint8_t)type;
+	}
+	if (likely(block.err != 0)) {
+		block = zone_get_inline(zone, &req);
+	}
 	if (unlikely(block.err != 0)) {
 		return NULL;
 	}
@@ -390,7 +398,8 @@ struct page *page_alloc_slow(gfp_t gfp, unsigned int order)
 	struct zone *zone = c->zone;
 	if (unlikely((gfp & ~plain) ||
 		     order - PAGE_CACHE_ORDERS > MAX_PAGE_ORDER - PAGE_CACHE_ORDERS ||
-		     zone == NULL || watermark_room_plain(zone, gfp) >> order == 0)) {
+		     zone == NULL || watermark_room_plain(zone, gfp) >> order == 0 ||
+		     ((gfp & __GFP_MOVABLE) && cma_goes_first(zone)))) {
 		return page_alloc_any(gfp, order, PAGE_DEBUG_CALLER);
 	}
 	/* A zone with caches has a backend that does not ask for the hart. */

@@ -108,14 +108,14 @@ uint64_t watermark_room_privileged(const struct zone *zone, gfp_t gfp, enum zone
 {
 	uint64_t keep = zone->watermark[mark];
 	if (gfp & __GFP_MEMALLOC) {
-		return zone->free_pages;
+		return zone->free_pages - cma_out_of_reach(zone, gfp);
 	}
 	if (mark == WMARK_MIN) {
 		keep -= keep / 2;
 		keep -= gfp_is_atomic(gfp) ? keep / 4 : 0;
 	}
 	keep += gfp_is_atomic(gfp) ? 0 : zone->highatomic_pages;
-	keep += zone->lowmem_reserve[gfp_zone(gfp)];
+	keep += zone->lowmem_reserve[gfp_zone(gfp)] + cma_out_of_reach(zone, gfp);
 	return zone->free_pages > keep ? zone->free_pages - keep : 0;
 }
 

@@ -155,6 +155,18 @@ void buddy_pieces_free(struct buddy *b, uint64_t start, uint64_t end)
 	}
 }
 
+uint64_t buddy_cma_frames(const struct buddy *b, uint64_t start, uint64_t end)
+{
+	uint64_t frames = 0;
+	while (b->map->special != 0 && start < end) {
+		uint64_t next = ALIGN_DOWN(start, PAGEBLOCK_NR_PAGES) + PAGEBLOCK_NR_PAGES;
+		next = next < end ? next : end;
+		frames += pageblock_type(b->map, pfn(start)) == MIGRATE_CMA ? next - start : 0;
+		start = next;
+	}
+	return frames;
+}
+
 /** The part of [start, end) in the largest-order block @i, which has records, is managed in part. */
 static bool block_managed(const struct buddy *b, uint64_t i, uint64_t start, uint64_t end)
 {
@@ -254,6 +266,7 @@ static int add_free(struct palloc *pa, uint64_t start, uint64_t end)
 		return -EAGAIN;
 	}
 	b->free_pages += end - start;
+	pa->cma_free_pages += buddy_cma_frames(b, start, end);
 	if (start < whole) {
 		buddy_mark_cut(b, start, whole);
 		buddy_merge_range(pa, start, whole);

@@ -90,6 +90,9 @@ static FPG_INLINE struct palloc_block cut_from(struct palloc *pa, const struct p
 	}
 	page->word = word + ((uint64_t)(PAGE_ALLOCATED - PAGE_FREE) << PAGE_STATE_SHIFT);
 	b->free_pages -= 1ULL << order;
+	if (unlikely(type == MIGRATE_CMA)) {
+		pa->cma_free_pages -= 1ULL << order;
+	}
 	return block_of(n, 1UL << order, type, 0);
 }
 
@@ -162,5 +165,8 @@ struct palloc_block buddy_alloc(struct palloc *pa, const struct palloc_req *req)
 	buddy_unlink(b, b->links, list, page, word, order < PAGEBLOCK_ORDER);
 	page->word = word + ((uint64_t)(PAGE_ALLOCATED - PAGE_FREE) << PAGE_STATE_SHIFT);
 	b->free_pages -= pages;
+	if (unlikely(type == MIGRATE_CMA)) {
+		pa->cma_free_pages -= pages;
+	}
 	return block_of(b->base + link - 1, pages, type, 0);
 }

@@ -84,6 +84,9 @@ int buddy_claim(struct palloc *pa, struct pfn_range range, pfn_t *blocker)
 			buddy_record_used(b, from, order, pageblock_type(b->map, pfn(from)));
 			from += 1ULL << order;
 		}
+		if (page_word_type(block.word) == MIGRATE_CMA) {
+			pa->cma_free_pages -= to - later(block.start, start);
+		}
 		n = block.end;
 	}
 	b->free_pages -= end - start;
@@ -182,6 +185,8 @@ int buddy_retag(struct palloc *pa, struct pfn_range range, enum migratetype type
 		uint64_t to = earlier(block.end, end);
 		cut_out(b, &block, from, to);
 		buddy_pieces_free(b, from, to);
+		pa->cma_free_pages -= page_word_type(block.word) == MIGRATE_CMA ? to - from : 0;
+		pa->cma_free_pages += type == MIGRATE_CMA ? to - from : 0;
 	}
 	merge_again(pa, start, end);
 	return 0;

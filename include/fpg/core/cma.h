@@ -43,8 +43,14 @@ FPG_MUST_CHECK int cma_init_reserved_mem(phys_addr_t base, phys_addr_t size,
 void cma_set_guaranteed(struct cma *cma);
 
 /**
- * All that device tree, bootargs (cma=) and Kconfig ask for: names what is refused, with the node's path. The default
- * area is /chosen's linux,cma-default pool, else cma=, else Kconfig's. Before page_alloc_init().
+ * Reserve memory for cma=, or, when neither cma= nor a linux,cma-default pool of the tree is there, for the configuration's
+ * area. What the tree wants is reserved already. As the last step of the memblock stage; the linear map need not be on.
+ */
+void cma_reserve(struct boot_memory *bm);
+/**
+ * Make areas of all memory that the device tree, bootargs (cma=) and Kconfig had reserved: names what is refused, with the
+ * node's path. The default area is the tree's linux,cma-default pool, else that of cma= or Kconfig. The linear map is on;
+ * before page_alloc_init().
  */
 void cma_boot(struct boot_memory *bm);
 /** Hand all areas to their zones, after page_alloc_init(): lent or as carve-outs. An area that cannot be is named and stays reserved. */
