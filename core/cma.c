@@ -169,8 +169,9 @@ int cma_declare_contiguous(phys_addr_t base, phys_addr_t size, phys_addr_t limit
 			   const char *name, struct cma **out)
 {
 	struct mem_owner owner = mem_owner(OWNER_CMA, RULE_ALLOC, -1);
+	const bool pow2 = alignment == 0 || IS_POW2(alignment);
 	alignment = alignment > AREA_ALIGN ? alignment : AREA_ALIGN;
-	if (size == 0 || size > PHYS_ADDR_MAX - alignment || !IS_POW2(alignment) ||
+	if (size == 0 || !pow2 || size > PHYS_ADDR_MAX - alignment ||
 	    order_per_bit > PAGEBLOCK_ORDER) {
 		return refuse_declaration(name, base, size, -EINVAL,
 					  "size, alignment or order_per_bit");

@@ -241,6 +241,10 @@ const struct monitor_command monitor_commands_palloc[] = {
 	{ "palloc", "[list]", "the page allocators of this build; * serves", 0, 1, cmd_palloc },
 	{ "alloc", "[ORDER [COUNT]] [GFP…]", "allocate blocks and keep them", 0, 12, cmd_alloc },
 	{ "free", "PFN|ADDRESS|all", "give back what `alloc` keeps", 1, 1, cmd_free },
+#ifdef CONFIG_CMA
+	{ "cma", "[why|alloc AREA COUNT [ALIGN]|release AREA PFN COUNT]",
+	  "areas with their bitmaps; what a request would say; try one", 0, 4, cmd_cma },
+#endif
 	{ "page_owner", "PFN|ADDRESS", "who allocated and freed a page", 1, 1, cmd_page_owner },
 #ifdef CONFIG_FAIL_PAGE_ALLOC
 	{ "fail_page_alloc", "[off|nth N|share PERCENT] [CONDITION…]",

@@ -21,6 +21,7 @@ int cmd_mm(struct monitor *m, int argc, char **argv);
 int cmd_page_owner(struct monitor *m, int argc, char **argv);
 int cmd_zoneinfo(struct monitor *m, int argc, char **argv);
 int cmd_pagetypeinfo(struct monitor *m, int argc, char **argv);
+int cmd_cma(struct monitor *m, int argc, char **argv);
 int cmd_extfrag(struct monitor *m, int argc, char **argv);
 int cmd_fail_page_alloc(struct monitor *m, int argc, char **argv);
 

@@ -15,4 +15,5 @@ obj-y += monitor/cmd_fragmentation.o
 obj-y += monitor/cmd_alloc.o
 obj-y += monitor/cmd_vmalloc.o monitor/cmd_page_owner.o
 obj-y += monitor/cmd_mm.o monitor/cmd_user.o
+obj-$(CONFIG_CMA) += monitor/cmd_cma.o
 obj-$(CONFIG_FAIL_PAGE_ALLOC) += monitor/cmd_fail_page_alloc.o

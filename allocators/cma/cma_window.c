@@ -132,7 +132,9 @@ int cma_window(const struct palloc *pa, const struct palloc_req *req,
 	if (granules == 0) {
 		return -EINVAL;
 	}
-	restart(&s, cma_granule_frame(pool, pool->low), UINT64_MAX);
+	/* What lies below was given out. */
+	const uint64_t low = cma_granule_frame(pool, pool->low);
+	restart(&s, low, pool->low != 0 ? low - 1 : UINT64_MAX);
 	while (s.start < s.end) {
 		if (!fill_window(&s)) {
 			if (s.head >= s.end && s.start < s.end) {

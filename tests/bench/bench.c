@@ -13,6 +13,9 @@ static const struct bench *const tables[] = {
 	bench_rows_boot,
 	bench_rows_palloc,
 	bench_rows_migrate,
+#ifdef CONFIG_CMA
+	bench_rows_cma,
+#endif
 	bench_rows_pagetable,
 	bench_rows_tlb,
 };

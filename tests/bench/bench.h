@@ -32,6 +32,7 @@ extern const struct bench bench_rows_migrate[];
 extern const struct bench bench_rows_pagetable[];
 extern const struct bench bench_rows_palloc[];
 extern const struct bench bench_rows_tlb[];
+extern const struct bench bench_rows_cma[];
 
 /**
  * Measure what happens between the two calls; interrupts are off meanwhile. Not in a timed region: printing, logging,

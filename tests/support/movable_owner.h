@@ -14,7 +14,9 @@
 
 #include <errno.h>
 
+#ifndef MOVABLE_MOST
 #define MOVABLE_MOST 4096U
+#endif
 
 enum movable_step {
 	MOVABLE_ISOLATE,
