@@ -275,6 +275,11 @@ bool cma_is_given_out(const struct cma *cma, pfn_t f)
 	return cma->zone != NULL && cma_overlay(cma)->all_given(&cma->pa, granule);
 }
 
+bool cma_is_lent(const struct cma *cma)
+{
+	return cma->lent;
+}
+
 /** Frames of a lent area that are free where they were lent to, or in a hart's cache. */
 static uint64_t lent_and_free(const struct cma *cma)
 {

@@ -114,6 +114,8 @@ struct cma *cma_by_name(const char *name);
 /** The area that frame @f lies in, or NULL; and whether cma_alloc() gave it out. */
 struct cma *cma_of_frame(pfn_t f);
 bool cma_is_given_out(const struct cma *cma, pfn_t f);
+/** The zone's allocator has the frames that are not given out. */
+bool cma_is_lent(const struct cma *cma);
 /** The area for those who have none of their own; NULL: there is none. */
 struct cma *cma_default(void);
 /** The area that @node's memory-region names first; else the default. @node: offset in the blob. */

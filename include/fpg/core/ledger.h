@@ -43,6 +43,10 @@ struct dt_facts;
 	X(LEDGER_RECORDS, "frame table")                                                              \
 	/* allocated pages that small boot allocations share */                                       \
 	X(LEDGER_PACKED, "bootmem packed")                                                            \
+	/* of a CMA area: lent and free, not lent and free, given out; lent and in use is ALLOCATED */ \
+	X(LEDGER_CMA_FREE, "cma free")                                                                \
+	X(LEDGER_CMA_KEPT, "cma carve-out")                                                           \
+	X(LEDGER_CMA_GIVEN, "cma given out")                                                          \
 	/* memblock says nobody took them, and no zone knows them */                                  \
 	X(LEDGER_UNEXPLAINED, "UNEXPLAINED")                                                          \
 	/* reserved in memblock and in a page allocator's hands at once */                            \
@@ -110,7 +114,7 @@ typedef bool (*ledger_fn)(void *ctx, const struct ledger_row *row);
 
 /**
  * A page allocator's part: calls @fn for each maximal run of frames it knows, ascending by address.
- * Of the row only base, size, kind (ZONE_FREE to PACKED), nid, zone and
+ * Of the row only base, size, kind (ZONE_FREE to CMA_GIVEN), nid, zone and
  * detail count.
  */
 typedef void (*ledger_runs_fn)(ledger_fn fn, void *ctx);
