@@ -19,35 +19,38 @@
 
 /* ---- where pages go -------------------------------------------------------------------------- */
 
-static gfp_t target_gfp(const struct page *from, unsigned int order)
+/** A page goes to where pages of its type come from; for a large block nothing else is moved in turn. */
+static inline gfp_t target_gfp(const struct page *from, unsigned int order)
 {
-	static const gfp_t place[] = {
-		[MIGRATE_UNMOVABLE] = 0,
-		[MIGRATE_MOVABLE] = __GFP_MOVABLE,
-		[MIGRATE_RECLAIMABLE] = __GFP_RECLAIMABLE,
-	};
 	const unsigned int type = page_word_type(from->word);
-	/* For a large block nothing else is moved in turn. */
-	return (type < ARRAY_SIZE(place) ? place[type] : __GFP_MOVABLE) | __GFP_NOWARN |
-	       (order == 0 ? __GFP_DIRECT_RECLAIM : 0);
+	const gfp_t gfp = order == 0 ? __GFP_NOWARN | __GFP_DIRECT_RECLAIM : __GFP_NOWARN;
+	if (likely(type == MIGRATE_MOVABLE)) {
+		return gfp | __GFP_MOVABLE;
+	}
+	return type == MIGRATE_RECLAIMABLE ? gfp | __GFP_RECLAIMABLE : gfp;
+}
+
+/** @page lies in the range, wholly or in part: ours as it is. Return: another one | NULL */
+static FPG_NOINLINE struct page *target_elsewhere(struct contig *c, struct page *page, gfp_t gfp,
+						  unsigned int order)
+{
+	while (page != NULL && page < c->end && page + (1UL << order) > c->first) {
+		contig_take_over(c, page, order);
+		page = alloc_pages_node(c->zone->nid, gfp, order);
+	}
+	return page;
 }
 
 static struct page *target(void *ctx, const struct page *from, unsigned int order)
 {
 	struct contig *c = ctx;
 	const gfp_t gfp = target_gfp(from, order);
-	for (;;) {
-		struct page *page = unlikely(c->far) ? alloc_pages_node(c->zone->nid, gfp, order) :
-						       alloc_pages(gfp, order);
-		if (unlikely(page == NULL)) {
-			return NULL;
-		}
-		const uint64_t n = page_to_pfn(page).n;
-		if (likely(n >= c->range.end.n || n + (1ULL << order) <= c->range.start.n)) {
-			return page;
-		}
-		contig_take_over(c, page, order);
+	struct page *page = unlikely(c->far) ? alloc_pages_node(c->zone->nid, gfp, order) :
+					       alloc_pages(gfp, order);
+	if (page != NULL && unlikely(page < c->end && page + (1UL << order) > c->first)) {
+		return target_elsewhere(c, page, gfp, order);
 	}
+	return page;
 }
 
 static void untarget(void *ctx, struct page *to, unsigned int order)
@@ -162,6 +165,9 @@ static FPG_NOINLINE int get_by_moving(struct zone *zone, struct pfn_range range,
 		.range = range,
 		.gfp = gfp,
 		.pc = pc,
+		.first = pfn_to_page(range.start),
+		.end = pfn_to_page(range.end),
+		.word = page_allocated_word(zone, 0, gfp_migratetype(gfp)),
 		.far = zone_is_far(zone),
 	};
 	struct migrate_estimate estimate;

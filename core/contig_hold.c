@@ -39,7 +39,7 @@ int zone_claim(struct zone *zone, struct pfn_range frames, pfn_t *blocker)
 /** Frames of the range that nobody else has become ours; their records are populated. */
 static void hold(struct contig *c, struct pfn_range frames)
 {
-	const uint64_t word = page_allocated_word(c->zone, 0, gfp_migratetype(c->gfp));
+	const uint64_t word = c->word;
 	struct page *page = pfn_to_page(frames.start);
 	struct page *end = page + pfn_range_pages(frames);
 	c->held += pfn_range_pages(frames);
@@ -139,7 +139,7 @@ int contig_claim_free(struct contig *c)
 	return err;
 }
 
-void contig_take_over(struct contig *c, struct page *page, unsigned int order)
+void contig_take_over_slow(struct contig *c, struct page *page, unsigned int order)
 {
 	const pfn_t f = page_to_pfn(page);
 	const struct pfn_range block = { f, pfn_add(f, 1ULL << order) };
@@ -150,7 +150,7 @@ void contig_take_over(struct contig *c, struct page *page, unsigned int order)
 		page_free_for(page, order, c->pc);
 		return;
 	}
-	if (unlikely(page_owner_enabled())) {
+	if (page_debug_any()) {
 		page_owner_alloc((struct pfn_range){ pfn(start), pfn(end) }, c->gfp, 0, c->pc);
 	}
 	hold(c, (struct pfn_range){ pfn(start), pfn(end) });

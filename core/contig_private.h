@@ -11,6 +11,10 @@
 struct contig {
 	struct zone *zone;
 	struct pfn_range range;
+	/** The records of the range's frames, and of one that is ours. */
+	struct page *first;
+	struct page *end;
+	uint64_t word;
 	/** Frames of the range that are ours: single pages marked PAGE_OWNER_RANGE. */
 	uint64_t held;
 	/** Those among them that their owners left. */
@@ -48,7 +52,20 @@ FPG_MUST_CHECK int contig_claim_free(struct contig *c);
  * An allocated block, with one reference, of which all or a part lies in the range, is ours: keep that part, give back
  * the rest.
  */
-void contig_take_over(struct contig *c, struct page *page, unsigned int order);
+void contig_take_over_slow(struct contig *c, struct page *page, unsigned int order);
+static inline void contig_take_over(struct contig *c, struct page *page, unsigned int order)
+{
+	if (unlikely(order != 0 || page < c->first || page >= c->end ||
+		     ((page->word ^ c->word) & PAGE_ZONE_MASK) != 0) ||
+	    page_debug_any()) {
+		contig_take_over_slow(c, page, order);
+		return;
+	}
+	page->second = (uint64_t)PAGE_OWNER_RANGE << 32;
+	page->word = c->word;
+	c->held++;
+	c->emptied++;
+}
 
 /** Give all that is held back. */
 void contig_give_up(struct contig *c);

@@ -7,10 +7,10 @@
  * owners decide.
  */
 #include "migrate_private.h"
+#include "page_debug.h"
 #include "page_owner_private.h"
 
 #include "fpg/base/range.h"
-#include "fpg/core/page_owner.h"
 #include "fpg/port/port.h"
 
 #include <errno.h>
@@ -44,60 +44,72 @@ static inline bool may_go(const struct batch *b, const struct movable_ops *ops)
 	return ops != NULL && (b->control->target != NULL || ops->discard != NULL);
 }
 
-/** The block at @page, which was in use. Return: 0: it is in the batch, or not in use any more | -EBUSY */
-static int isolate(struct batch *b, struct page *page)
+/** The block at @page was not isolated, because of @err. Return: as isolate() */
+static FPG_NOINLINE int isolate_again(struct batch *b, struct page *page, int err)
 {
-	for (unsigned int look = 0; look < LOOKS; look++) {
+	for (unsigned int look = 0; look < LOOKS && err != -EBUSY; look++) {
 		const uint64_t word = __atomic_load_n(&page->word, __ATOMIC_ACQUIRE);
 		uint32_t index;
 		uint32_t owner;
-		if (page_word_state(word) != PAGE_ALLOCATED) {
+		if (page_word_state(word) != PAGE_ALLOCATED || held_for_range(page)) {
 			return 0;
 		}
 		const struct movable_ops *ops = movable_of(page, word, &index, &owner);
-		if (unlikely(!may_go(b, ops))) {
-			return held_for_range(page) ? 0 :
-						      blocked(b, page, MIGRATE_REASON_UNMOVABLE);
+		if (!may_go(b, ops)) {
+			return blocked(b, page, MIGRATE_REASON_UNMOVABLE);
 		}
-		int err = ops->isolate(page, owner);
-		if (likely(err == 0)) {
+		err = ops->isolate(page, owner);
+		if (err == 0) {
 			b->kinds |= 1ULL << index;
 			b->from[b->count++] = page;
 			return 0;
 		}
-		if (err == -EBUSY) {
-			break;
-		}
 		/* It was given away: what is it now? */
 		port_relax();
 	}
-	return blocked(b, page, page_pinned(page) ? MIGRATE_REASON_PINNED : MIGRATE_REASON_BUSY);
+	return blocked(b, page,
+		       page_pinned(page) ? MIGRATE_REASON_PINNED : MIGRATE_REASON_BUSY);
+}
+
+/** The block at @page was in use, as @word. Return: 0: it is in the batch, or not in use any more | -EBUSY */
+static FPG_INLINE int isolate(struct batch *b, struct page *page, uint64_t word)
+{
+	uint32_t index;
+	uint32_t owner;
+	const struct movable_ops *ops = movable_of(page, word, &index, &owner);
+	int err = likely(may_go(b, ops)) ? ops->isolate(page, owner) : -ENOENT;
+	if (unlikely(err != 0)) {
+		return isolate_again(b, page, err);
+	}
+	b->kinds |= 1ULL << index;
+	b->from[b->count++] = page;
+	return 0;
 }
 
 /** Fill the batch from the blocks at *@at on. Return: 0 | -EBUSY; *@at is where it stopped */
-static int collect(struct batch *b, uint64_t *at, uint64_t end)
+static int collect(struct batch *b, struct page **at, struct page *end)
 {
-	uint64_t n = *at;
+	struct page *page = *at;
 	int err = 0;
 	b->count = 0;
 	b->kinds = 0;
-	while (n < end && b->count < MIGRATE_BATCH) {
-		struct page *page = pfn_to_page(pfn(n));
-		const uint64_t word = __atomic_load_n(&page->word, __ATOMIC_RELAXED);
+	while (page < end && b->count < MIGRATE_BATCH) {
+		const uint64_t word = __atomic_load_n(&page->word, __ATOMIC_ACQUIRE);
 		const enum page_state state = page_word_state(word);
-		if (state == PAGE_NONE) {
-			n = frame_next_record(n, end);
+		if (unlikely(state == PAGE_NONE)) {
+			page = pfn_to_page(pfn(frame_next_record(page_to_pfn(page).n,
+								 page_to_pfn(end).n)));
 			continue;
 		}
 		if (state == PAGE_ALLOCATED) {
-			err = isolate(b, page);
+			err = isolate(b, page, word);
 			if (unlikely(err != 0)) {
 				break;
 			}
 		}
-		n += 1ULL << page_word_order(word);
+		page += 1UL << page_word_order(word);
 	}
-	*at = n;
+	*at = page;
 	return err;
 }
 
@@ -130,7 +142,7 @@ static int move(const struct batch *b, struct page *from)
 		if (unlikely(to == NULL)) {
 			return blocked(b, from, MIGRATE_REASON_NO_TARGET);
 		}
-		if (unlikely(page_owner_enabled())) {
+		if (page_debug_any()) {
 			page_owner_moved(page_to_pfn(to), page_to_pfn(from), order);
 		}
 		if (index != 0) {
@@ -175,11 +187,14 @@ static int move_all(const struct batch *b)
 int migrate_frames(struct pfn_range frames, const struct migrate_control *control,
 		   struct migrate_result *result)
 {
-	struct batch b = { .control = control, .result = result };
-	uint64_t at = frames.start.n;
+	struct batch b;
+	struct page *at = pfn_to_page(frames.start);
+	struct page *end = pfn_to_page(frames.end);
 	int err = 0;
-	while (err == 0 && at < frames.end.n) {
-		err = collect(&b, &at, frames.end.n);
+	b.control = control;
+	b.result = result;
+	while (err == 0 && at < end) {
+		err = collect(&b, &at, end);
 		if (likely(err == 0)) {
 			err = move_all(&b);
 		} else {

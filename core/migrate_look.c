@@ -201,12 +201,35 @@ enum frame_use frame_look(pfn_t f, uint64_t *frames, struct migrate_blocker *why
 	}
 }
 
+/** The single pages from @n on that nobody pins and somebody can move: what most ranges that are looked at are full of. */
+static uint64_t movable_row(uint64_t n, uint64_t end)
+{
+	const uint64_t looked_at = PAGE_STATE_MASK | PAGE_ORDER_MASK | PAGE_REF_MASK |
+				   MOVABLE_NEVER | PAGE_F_ANON;
+	const uint64_t wanted = page_word(PAGE_ALLOCATED, 0, 0, 0) | 1ULL << PAGE_REF_SHIFT;
+	const struct page *page = pfn_to_page(pfn(n));
+	for (; n < end; n++, page++) {
+		const uint64_t word = __atomic_load_n(&page->word, __ATOMIC_RELAXED);
+		const uint32_t index = __atomic_load_n(&page->movable_ops, __ATOMIC_RELAXED);
+		if ((word & looked_at) != wanted || index - 1 >= MOVABLE_OPS_MAX ||
+		    movable_table[index] == NULL) {
+			break;
+		}
+	}
+	return n;
+}
+
 void migrate_look(struct pfn_range frames, struct migrate_estimate *out)
 {
 	uint64_t pages;
 	struct migrate_blocker why;
 	*out = (struct migrate_estimate){ 0 };
 	for (uint64_t n = frames.start.n; n < frames.end.n; n += pages) {
+		pages = movable_row(n, frames.end.n) - n;
+		if (pages != 0) {
+			out->movable_pages += pages;
+			continue;
+		}
 		const enum frame_use use = frame_look(pfn(n), &pages, &why);
 		pages = pages < frames.end.n - n ? pages : frames.end.n - n;
 		switch (use) {

@@ -56,18 +56,6 @@ void movable_reset(void)
 	}
 }
 
-void page_set_movable(struct page *page, uint32_t ops, uint32_t owner)
-{
-	FPG_DEBUG_CHECK(ops - 1 < MOVABLE_OPS_MAX && movable_table[ops] != NULL);
-	FPG_DEBUG_CHECK(page_word_state(page->word) == PAGE_ALLOCATED && !page_is_anon(page));
-	__atomic_store_n(&page->second, (uint64_t)owner << 32 | ops, __ATOMIC_RELEASE);
-}
-
-void page_clear_movable(struct page *page)
-{
-	__atomic_store_n(&page->second, 0, __ATOMIC_RELAXED);
-}
-
 const struct movable_ops *page_movable(const struct page *page, uint32_t *owner)
 {
 	const uint64_t word = __atomic_load_n(&page->word, __ATOMIC_ACQUIRE);
@@ -128,7 +116,7 @@ bool page_pinned_since(const struct page *page, uint64_t *seconds)
 
 /* ---- contents -------------------------------------------------------------------------------- */
 
-void page_copy(struct page *to, const struct page *from, unsigned int order)
+void page_copy_block(struct page *to, const struct page *from, unsigned int order)
 {
 	char *dst = page_address(to);
 	const char *src = page_address(from);

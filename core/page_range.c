@@ -26,9 +26,11 @@ bool frames_are_single_pages(const struct zone *zone, struct pfn_range frames)
 
 void frames_make_single(const struct zone *zone, struct pfn_range frames, unsigned int type)
 {
-	for (uint64_t n = frames.start.n; n < frames.end.n; n++) {
-		struct page *page = pfn_to_page(pfn(n));
-		page->word = page_allocated_word(zone, 0, type);
+	const uint64_t word = page_allocated_word(zone, 0, type);
+	struct page *page = pfn_to_page(frames.start);
+	struct page *end = pfn_to_page(frames.end);
+	for (; page < end; page++) {
+		page->word = word;
 		page->second = 0;
 	}
 }

@@ -84,6 +84,11 @@ void mm_leave(struct mm *mm)
 	__atomic_fetch_sub(&mm->visitors, 1, __ATOMIC_RELEASE);
 }
 
+struct mm *mm_with_marked(uint32_t id)
+{
+	return __atomic_load_n(&table[id], __ATOMIC_RELAXED);
+}
+
 uint32_t mm_id(const struct mm *mm)
 {
 	return mm->id;

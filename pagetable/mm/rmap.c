@@ -9,7 +9,7 @@
  * page is marked (mm_lock_settled).
  *
  * Invariants: mm->migrating counts its marked pages; a marked page's leaf is hidden and leads to it;
- * a space with marked pages is not destroyed.
+ * a space with marked pages is not destroyed; its bit in unfenced[] is set exactly while its hidden range is not empty.
  */
 #include "mm_private.h"
 
@@ -50,7 +50,8 @@ static struct mm *lock_mapping(const struct page *page, vaddr_t *addr, unsigned 
 	}
 	*addr = page_anon_address(mapping);
 	*irq = spin_lock_irqsave(&mm->lock);
-	if (page_is_anon(page) && page->mapping == mapping && mm_page_at(mm, *addr) == page) {
+	if (page_is_anon(page) && page->mapping == mapping) {
+		FPG_DEBUG_CHECK(mm_page_at(mm, *addr) == page);
 		return mm;
 	}
 	spin_unlock_irqrestore(&mm->lock, *irq);
@@ -65,14 +66,15 @@ static void unlock_mapping(struct mm *mm, unsigned long irq)
 }
 
 /** The page at @at was hidden; the space's lock is held. */
-static void note_unfenced(struct mm *mm, uint64_t at)
+static inline void note_unfenced(struct mm *mm, uint64_t at)
 {
-	if (mm->hidden_lo == mm->hidden_hi) {
-		mm->hidden_lo = at;
-		mm->hidden_hi = at + PAGE_SIZE;
+	if (likely(mm->hidden_lo != mm->hidden_hi)) {
+		mm->hidden_lo = at < mm->hidden_lo ? at : mm->hidden_lo;
+		mm->hidden_hi = at >= mm->hidden_hi ? at + PAGE_SIZE : mm->hidden_hi;
+		return;
 	}
-	mm->hidden_lo = at < mm->hidden_lo ? at : mm->hidden_lo;
-	mm->hidden_hi = at >= mm->hidden_hi ? at + PAGE_SIZE : mm->hidden_hi;
+	mm->hidden_lo = at;
+	mm->hidden_hi = at + PAGE_SIZE;
 	unsigned long irq = spin_lock_irqsave(&unfenced_lock);
 	unfenced[mm->id / 64] |= 1ULL << (mm->id % 64);
 	spin_unlock_irqrestore(&unfenced_lock, irq);
@@ -90,7 +92,7 @@ int rmap_migrate_unmap(struct page *page)
 	const uint64_t word = __atomic_load_n(&page->word, __ATOMIC_RELAXED);
 	if (page_word_refs(word) == 1 && (word & PAGE_F_MIGRATING) == 0) {
 		/* Pins are taken under the lock (mm_pin_page), so none can come now. */
-		FPG_CHECK(pt_set_present(&mm->pt, addr, PAGE_SIZE, false) == 1);
+		mm_leaf_show(mm_leaf(mm, addr), page, false);
 		page_flags_set(page, PAGE_F_MIGRATING);
 		mm->migrating++;
 		note_unfenced(mm, addr.v);
@@ -133,10 +135,11 @@ void rmap_migrate_fence(void)
 /** The marked page's leaf leads to @to from now on, visible as its area says. */
 static void settle(struct page *from, struct page *to)
 {
-	vaddr_t addr;
-	unsigned long irq;
-	struct mm *mm = lock_mapping(from, &addr, &irq);
-	FPG_CHECK(mm != NULL && (from->word & PAGE_F_MIGRATING) != 0);
+	/* The mark keeps the record and the space as they are. */
+	FPG_CHECK((from->word & PAGE_F_MIGRATING) != 0);
+	const vaddr_t addr = page_anon_address(from->mapping);
+	struct mm *mm = mm_with_marked(page_anon_mm(from->mapping));
+	const unsigned long irq = spin_lock_irqsave(&mm->lock);
 	/* Areas do not change while pages are marked: the one of then is the one of now. */
 	const struct area *area = area_find(&mm->areas, addr.v);
 	FPG_CHECK(area != NULL && area->start <= addr.v);
@@ -154,9 +157,11 @@ static void settle(struct page *from, struct page *to)
 	}
 	/* The copy before the entry that shows it, as in mm_map_page(). */
 	__atomic_thread_fence(__ATOMIC_RELEASE);
-	FPG_CHECK(pt_set_page(&mm->pt, addr, page_to_phys(to), prot != PROT_NONE) == 0);
+	pte_t *leaf = mm_leaf(mm, addr);
+	FPG_DEBUG_CHECK(leaf != NULL && pte_is_hidden(0, *leaf));
+	mm_leaf_show(leaf, to, prot != PROT_NONE);
 	mm->migrating--;
-	unlock_mapping(mm, irq);
+	spin_unlock_irqrestore(&mm->lock, irq);
 }
 
 void rmap_migrate_remap(struct page *from, struct page *to)

@@ -201,33 +201,41 @@ static int anon_page(struct bench_report *report)
 
 /* ---- nothing in the way ---- */
 
-static int contig_idle(struct bench_report *report)
+static int contig_free_row(struct bench_report *report, const char *name, uint64_t pages)
 {
-	static const struct {
-		const char *name;
-		uint64_t pages;
-	} rows[] = { { "migrate.contig_1_free", 1 }, { "migrate.contig_1024_free", PAGES } };
+	uint64_t cost = 0;
 	int err = find_place();
+	const struct pfn_range range = { place.start, pfn_add(place.start, pages) };
 	page_cache_drain_all();
-	for (unsigned int i = 0; err == 0 && i < ARRAY_SIZE(rows); i++) {
-		const struct pfn_range range = { place.start, pfn_add(place.start, rows[i].pages) };
-		uint64_t cost = 0;
-		for (unsigned int round = 0; err == 0 && round < WARM_UPS; round++) {
-			struct bench_timer timer;
-			bench_begin(&timer);
-			err = alloc_contig_range(range, GFP_USER_MOVABLE, NULL);
-			cost = bench_end(&timer);
-			err = err == 0 ? free_contig_range(range) : err;
-		}
-		bench_line(report, rows[i].name, cost, 1);
+	for (unsigned int round = 0; err == 0 && round < WARM_UPS; round++) {
+		struct bench_timer timer;
+		bench_begin(&timer);
+		err = alloc_contig_range(range, GFP_USER_MOVABLE, NULL);
+		cost = bench_end(&timer);
+		err = err == 0 ? free_contig_range(range) : err;
 	}
-	return err != 0 ? bench_fail(report, err, "no frames") : 0;
+	if (err != 0) {
+		return bench_fail(report, err, "no frames");
+	}
+	bench_line(report, name, cost, 1);
+	return 0;
+}
+
+static int contig_1_free(struct bench_report *report)
+{
+	return contig_free_row(report, "migrate.contig_1_free", 1);
+}
+
+static int contig_1024_free(struct bench_report *report)
+{
+	return contig_free_row(report, "migrate.contig_1024_free", PAGES);
 }
 
 const struct bench bench_rows_migrate[] = {
 	{ "migrate.kernel_page", kernel_page },
 	{ "migrate.anon_page", anon_page },
-	{ "migrate.contig_full", contig_full },
-	{ "migrate.contig_free", contig_idle },
+	{ "migrate.contig_full_page", contig_full },
+	{ "migrate.contig_1_free", contig_1_free },
+	{ "migrate.contig_1024_free", contig_1024_free },
 	{ 0 },
 };

@@ -50,8 +50,8 @@ static struct {
 
 static inline bool movable_fails(enum movable_step step)
 {
-	return ++movable_owner.calls[step] - movable_owner.fail_at[step] <
-	       movable_owner.fail_for[step];
+	const uint64_t call = ++movable_owner.calls[step];
+	return unlikely(call - movable_owner.fail_at[step] < movable_owner.fail_for[step]);
 }
 
 static inline uint64_t movable_word(uint32_t i, uint64_t k)

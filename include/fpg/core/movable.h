@@ -66,8 +66,16 @@ void movable_reset(void);
  * The caller's block @page (allocated, one reference) is movable from now on. @owner: any number the owner likes.
  * Take it back with page_clear_movable() before freeing the block; not while it is isolated.
  */
-void page_set_movable(struct page *page, uint32_t ops, uint32_t owner);
-void page_clear_movable(struct page *page);
+static inline void page_set_movable(struct page *page, uint32_t ops, uint32_t owner)
+{
+	FPG_DEBUG_CHECK(ops - 1 < MOVABLE_OPS_MAX && !page_is_anon(page));
+	__atomic_store_n(&page->second, (uint64_t)owner << 32 | ops, __ATOMIC_RELEASE);
+}
+
+static inline void page_clear_movable(struct page *page)
+{
+	__atomic_store_n(&page->second, 0, __ATOMIC_RELAXED);
+}
 
 /** The table of a block in use and its owner's number; NULL: not movable. May be out of date at once, see above. */
 const struct movable_ops *page_movable(const struct page *page, uint32_t *owner);
@@ -88,4 +96,12 @@ static inline bool page_pinned(const struct page *page)
 bool page_pinned_since(const struct page *page, uint64_t *seconds);
 
 /** Contents of 1 << @order pages, through the linear map. */
-void page_copy(struct page *to, const struct page *from, unsigned int order);
+void page_copy_block(struct page *to, const struct page *from, unsigned int order);
+static inline void page_copy(struct page *to, const struct page *from, unsigned int order)
+{
+	if (likely(order == 0)) {
+		port_copy_page(page_address(to), page_address(from));
+	} else {
+		page_copy_block(to, from, order);
+	}
+}
