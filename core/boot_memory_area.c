@@ -51,7 +51,9 @@ FPG_INIT bool boot_memory_next_area(const struct boot_memory *bm, phys_addr_t *a
 		}
 		const uint16_t flags = flags_of(bm->facts.blob, r->owner.node);
 		if (cma || (flags & DT_RANGE_DMA_DEFAULT)) {
-			*area = (struct boot_area){ { r->base, r->size }, r->owner.node, flags, cma };
+			*area = (struct boot_area){
+				{ r->base, r->size }, r->owner.node, flags, cma
+			};
 			*at = r->base + r->size;
 			return true;
 		}

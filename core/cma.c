@@ -131,8 +131,8 @@ int cma_make(struct phys_range range, unsigned int order_per_bit, const char *na
 		*out = cma;
 	}
 	char size[24];
-	pr_info("area %s: %s at %#" PRIx64, cma->name,
-		format_size(size, sizeof(size), range.size), range.base);
+	pr_info("area %s: %s at %#" PRIx64, cma->name, format_size(size, sizeof(size), range.size),
+		range.base);
 	return 0;
 }
 
@@ -316,9 +316,8 @@ void cma_stats_read(const struct cma *cma, struct cma_stats *out)
 	out->largest_free = stats.largest_free_pages;
 	if (cma->lent) {
 		out->free_pages = lent_and_free(cma);
-		out->borrowed = stats.free_pages > out->free_pages ?
-					stats.free_pages - out->free_pages :
-					0;
+		out->borrowed =
+			stats.free_pages > out->free_pages ? stats.free_pages - out->free_pages : 0;
 	} else {
 		out->borrowed = cma->borrowed;
 		out->free_pages = stats.free_pages - cma->borrowed;

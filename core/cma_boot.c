@@ -110,7 +110,8 @@ FPG_INIT void cma_reserve(struct boot_memory *bm)
 				   reserve_anywhere(&want, bytes, owner);
 	}
 	if (err != 0) {
-		pr_warn("%s: no CMA area of %s: %s", who, format_size(size, sizeof(size), want.bytes),
+		pr_warn("%s: no CMA area of %s: %s", who,
+			format_size(size, sizeof(size), want.bytes),
 			err == -EINVAL ? "its place is no multiple of a pageblock" :
 			err == -EBUSY  ? "the place is taken, or no memory" :
 					 "no place is large enough");
@@ -119,7 +120,8 @@ FPG_INIT void cma_reserve(struct boot_memory *bm)
 
 /* ---- making areas ---------------------------------------------------------------------------- */
 
-FPG_INIT static const char *path_of(const struct boot_memory *bm, int node, char path[DT_PATH_BYTES])
+FPG_INIT static const char *path_of(const struct boot_memory *bm, int node,
+				    char path[DT_PATH_BYTES])
 {
 	return dt_node_path(bm->facts.blob, node, path, DT_PATH_BYTES);
 }
@@ -169,7 +171,8 @@ FPG_INIT static void make_of_tree(const struct boot_memory *bm)
 	phys_addr_t at = 0;
 	while (boot_memory_next_area(bm, &at, &area)) {
 		struct cma *cma = area.cma ? make_of_node(bm, &area) : NULL;
-		if (cma != NULL && (area.flags & DT_RANGE_CMA_DEFAULT) && cma_default_area == NULL) {
+		if (cma != NULL && (area.flags & DT_RANGE_CMA_DEFAULT) &&
+		    cma_default_area == NULL) {
 			cma_default_area = cma;
 		}
 	}
@@ -191,8 +194,9 @@ FPG_INIT static bool name_lost(void *ctx, const struct memblock_region *claim)
 			return true;
 		}
 	}
-	refuse(path_of(bm, claim->owner.node, path), (struct phys_range){ claim->base, claim->size },
-	       "others hold all of its memory", "");
+	refuse(path_of(bm, claim->owner.node, path),
+	       (struct phys_range){ claim->base, claim->size }, "others hold all of its memory",
+	       "");
 	return true;
 }
 
@@ -234,8 +238,8 @@ struct cma *cma_of_device(const struct boot_memory *bm, int node)
 	int bytes = 0;
 	const fdt32_t *phandles = fdt_getprop(bm->facts.blob, node, "memory-region", &bytes);
 	for (int i = 0; phandles != NULL && i < bytes / (int)sizeof(*phandles); i++) {
-		const int region = fdt_node_offset_by_phandle(
-			bm->facts.blob, fdt32_ld(&phandles[i]));
+		const int region =
+			fdt_node_offset_by_phandle(bm->facts.blob, fdt32_ld(&phandles[i]));
 		for (struct cma *cma = cma_list; region >= 0 && cma != NULL; cma = cma->next) {
 			if (cma->node == region) {
 				return cma;

@@ -4,8 +4,8 @@
  * that nobody else chooses it, and emptied. What turns out not to move is known from then on, and the area is looked at
  * again. And the same without doing it: cma_why().
  */
-#include "cma_private.h"
 #include "cma_guaranteed.h"
+#include "cma_private.h"
 #include "migrate_private.h"
 
 #include "fpg/base/range.h"
@@ -15,9 +15,9 @@
 #include <string.h>
 
 /** Frames that refused, and are passed over from then on. */
-#define KNOWN_MOST  32U
+#define KNOWN_MOST 32U
 /** Windows that somebody else took between the look and the mark. */
-#define LOST_MOST   64U
+#define LOST_MOST  64U
 
 /** What one look at an area takes with it. */
 struct looking {
@@ -29,10 +29,15 @@ struct looking {
 static enum palloc_look_cost cost_of(const struct cma *cma, pfn_t f, uint64_t *frames)
 {
 	struct migrate_blocker why;
-	*frames = 1;
 	if (!cma->lent) {
+		*frames = 1;
 		return cma->guaranteed && cma_is_borrowed(pfn_to_page(f)) ? PALLOC_LOOK_MOVABLE :
 									    PALLOC_LOOK_FREE;
+	}
+	const uint64_t row = migrate_movable_row(f.n, f.n + *frames);
+	if (row != f.n) {
+		*frames = row - f.n;
+		return PALLOC_LOOK_MOVABLE;
 	}
 	switch (frame_look(f, frames, &why)) {
 	case FRAME_FREE:
@@ -126,7 +131,7 @@ int cma_look(struct cma *cma, const struct palloc_req *req, const pfn_t *known,
 		blocker_at(cma, window->blocker, &report->blocker);
 	}
 	report->err = cma_overlay(cma)->window(&cma->pa, req, &without, &room) != 0 ? -ENOMEM :
-										     -EBUSY;
+										      -EBUSY;
 	return report->err;
 }
 
@@ -136,8 +141,7 @@ static int empty(struct cma *cma, struct pfn_range range, struct migrate_result 
 	if (cma->guaranteed) {
 		return cma_take_back(cma, range, result);
 	}
-	return cma->lent ? alloc_contig_range_report(range, GFP_KERNEL | __GFP_MOVABLE, result) :
-			   0;
+	return cma->lent ? alloc_contig_range_report(range, GFP_KERNEL | __GFP_MOVABLE, result) : 0;
 }
 
 static int mark(struct cma *cma, struct pfn_range range)
@@ -218,7 +222,7 @@ int cma_why(struct cma *cma, unsigned long count, unsigned int align, struct cma
 	const struct palloc_req req = cma_request(count < most ? count : most, align);
 	int err = cma_look(cma, &req, NULL, 0, &window, report);
 	if (err == 0) {
-			struct looking l = { cma, NULL, 0 };
+		struct looking l = { cma, NULL, 0 };
 		const struct palloc_look with = { look, &l, 0 };
 		pfn_t blocker;
 		report->area_free_pages = pfn_range_pages(cma->range) - cma->given;

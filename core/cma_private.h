@@ -61,8 +61,8 @@ static inline void cma_unlock(struct cma *cma, unsigned long flags)
 /** The zone's allocator can lend. */
 static inline bool cma_zone_lends(const struct zone *zone)
 {
-	return zone_has(zone, PALLOC_CAP_CLAIM | PALLOC_CAP_CLASS | PALLOC_CAP_FREE |
-				      PALLOC_CAP_SUBFREE);
+	return zone_has(zone,
+			PALLOC_CAP_CLAIM | PALLOC_CAP_CLASS | PALLOC_CAP_FREE | PALLOC_CAP_SUBFREE);
 }
 
 /** Records of frames that are given out: single pages, type CMA, one reference. They are populated. */
@@ -98,5 +98,5 @@ FPG_MUST_CHECK int cma_alloc_moving(struct cma *cma, const struct palloc_req *re
 				    struct cma_report *report, struct pfn_range *out);
 
 /** Look at the area: the cheapest window, or what is in the way everywhere. Return: report->err */
-int cma_look(struct cma *cma, const struct palloc_req *req, const pfn_t *known, unsigned int known_count,
-	     struct palloc_window *window, struct cma_report *report);
+int cma_look(struct cma *cma, const struct palloc_req *req, const pfn_t *known,
+	     unsigned int known_count, struct palloc_window *window, struct cma_report *report);

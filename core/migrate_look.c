@@ -201,8 +201,7 @@ enum frame_use frame_look(pfn_t f, uint64_t *frames, struct migrate_blocker *why
 	}
 }
 
-/** The single pages from @n on that nobody pins and somebody can move: what most ranges that are looked at are full of. */
-static uint64_t movable_row(uint64_t n, uint64_t end)
+uint64_t migrate_movable_row(uint64_t n, uint64_t end)
 {
 	const uint64_t looked_at = PAGE_STATE_MASK | PAGE_ORDER_MASK | PAGE_REF_MASK |
 				   MOVABLE_NEVER | PAGE_F_ANON;
@@ -225,7 +224,7 @@ void migrate_look(struct pfn_range frames, struct migrate_estimate *out)
 	struct migrate_blocker why;
 	*out = (struct migrate_estimate){ 0 };
 	for (uint64_t n = frames.start.n; n < frames.end.n; n += pages) {
-		pages = movable_row(n, frames.end.n) - n;
+		pages = migrate_movable_row(n, frames.end.n) - n;
 		if (pages != 0) {
 			out->movable_pages += pages;
 			continue;

@@ -15,3 +15,9 @@ void migrate_blocker_of(const struct page *page, enum migrate_reason reason,
  * of the table that nobody populated are passed over at once.
  */
 uint64_t frame_next_record(uint64_t n, uint64_t end);
+
+/**
+ * Behind the single pages from @n on, up to @end, that nobody pins and somebody can move: what most ranges that are looked
+ * at are full of.
+ */
+uint64_t migrate_movable_row(uint64_t n, uint64_t end);

@@ -97,10 +97,10 @@ static inline bool cma_goes_first(const struct zone *zone)
 		       (unsigned __int128)zone->cma_pages * zone->free_pages;
 }
 
-/** The same for a request without privileges, down to WMARK_LOW. */
+/** The same for a request without privileges, down to WMARK_LOW, of a zone without lent areas. */
 static inline uint64_t watermark_room_plain(const struct zone *zone, gfp_t gfp)
 {
-	uint64_t keep = zone->low_keep[gfp_zone(gfp)] + cma_out_of_reach(zone, gfp);
+	uint64_t keep = zone->low_keep[gfp_zone(gfp)];
 	return zone->free_pages > keep ? zone->free_pages - keep : 0;
 }
 

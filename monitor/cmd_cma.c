@@ -76,7 +76,8 @@ static void print_map(struct out *out, const struct cma *cma, bool lent)
 	const struct pfn_range frames = frames_of(cma);
 	const uint64_t step = frames_a_character(pfn_range_pages(frames));
 	char line[COLUMNS + 1];
-	out_printf(out, "  each character %llu page%s: # given out, m lent, X lent and stuck, . free\n",
+	out_printf(out,
+		   "  each character %llu page%s: # given out, m lent, X lent and stuck, . free\n",
 		   ull(step), step == 1 ? "" : "s");
 	for (uint64_t n = frames.start.n; n < frames.end.n;) {
 		const uint64_t first = n;
@@ -119,15 +120,15 @@ static int print_area(struct cma *cma, void *data)
 	struct out *out = data;
 	struct cma_stats s;
 	cma_stats_read(cma, &s);
-	out_printf(out,
-		   "%s%s: 0x%llx, %llu pages, %s, order_per_bit %u\n"
-		   "  given out %llu, lent and in use %llu, free %llu, longest not given out %llu\n"
-		   "  %llu allocations, %llu failures, %llu releases; %llu pages moved, %llu discarded\n",
-		   cma_get_name(cma), cma == cma_default() ? " (default)" : "",
-		   ull(cma_get_base(cma)), ull(s.pages), mode_of(&s), s.order_per_bit,
-		   ull(s.given_out), ull(s.borrowed), ull(s.free_pages), ull(s.largest_free),
-		   ull(s.allocs), ull(s.failures), ull(s.releases), ull(s.pages_moved),
-		   ull(s.pages_discarded));
+	out_printf(
+		out,
+		"%s%s: 0x%llx, %llu pages, %s, order_per_bit %u\n"
+		"  given out %llu, lent and in use %llu, free %llu, longest not given out %llu\n"
+		"  %llu allocations, %llu failures, %llu releases; %llu pages moved, %llu discarded\n",
+		cma_get_name(cma), cma == cma_default() ? " (default)" : "", ull(cma_get_base(cma)),
+		ull(s.pages), mode_of(&s), s.order_per_bit, ull(s.given_out), ull(s.borrowed),
+		ull(s.free_pages), ull(s.largest_free), ull(s.allocs), ull(s.failures),
+		ull(s.releases), ull(s.pages_moved), ull(s.pages_discarded));
 	print_map(out, cma, s.lent);
 	return 0;
 }
@@ -188,8 +189,7 @@ static void json_report(struct json *j, const struct cma_report *r)
 		json_kv_u64(j, "pfn", r->blocker.frame.n);
 		json_kv_string(j, "reason", migrate_reason_text(r->blocker.reason));
 		json_kv_string(j, "owner", r->blocker.owner);
-		json_kv_string(j, "type",
-			       migratetype_name((enum migratetype)r->blocker.type));
+		json_kv_string(j, "type", migratetype_name((enum migratetype)r->blocker.type));
 		json_kv_u64(j, "order", r->blocker.order);
 		json_kv_u64(j, "refs", r->blocker.refs);
 		if (r->blocker.pinned_since_known) {

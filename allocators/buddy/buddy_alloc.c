@@ -42,9 +42,12 @@ static inline struct palloc_block block_of(uint64_t n, unsigned long pages, unsi
 static FPG_NOINLINE struct palloc_block alloc_other(struct palloc *pa, const struct palloc_req *req)
 {
 	const struct buddy *b = buddy_of(pa);
-	const uint32_t all = b->nonempty[0] | b->nonempty[1] | b->nonempty[2] | b->nonempty[3] |
-			     b->nonempty[4] | b->nonempty[5];
-	static_assert(MIGRATE_TYPE_COUNT == 6, "all types are looked at");
+	/* Those that keep apart serve requests that say so. */
+	uint32_t all = b->nonempty[MIGRATE_UNMOVABLE] | b->nonempty[MIGRATE_MOVABLE] |
+		       b->nonempty[MIGRATE_RECLAIMABLE];
+	if (unlikely(req->flags & (PALLOC_REQ_HIGH | PALLOC_REQ_CMA))) {
+		all |= b->nonempty[MIGRATE_HIGHATOMIC] | b->nonempty[MIGRATE_CMA];
+	}
 	if (req->align_order >= PAGEBLOCK_ORDER && all >> req->align_order == 0 &&
 	    b->fresh.count == 0) {
 		return block_of(0, 0, 0, -ENOMEM);
@@ -90,9 +93,6 @@ static FPG_INLINE struct palloc_block cut_from(struct palloc *pa, const struct p
 	}
 	page->word = word + ((uint64_t)(PAGE_ALLOCATED - PAGE_FREE) << PAGE_STATE_SHIFT);
 	b->free_pages -= 1ULL << order;
-	if (unlikely(type == MIGRATE_CMA)) {
-		pa->cma_free_pages -= 1ULL << order;
-	}
 	return block_of(n, 1UL << order, type, 0);
 }
 
@@ -140,7 +140,8 @@ struct palloc_block buddy_alloc(struct palloc *pa, const struct palloc_req *req)
 	if (unlikely(pages != req->pages && !(req->flags & PALLOC_REQ_FEWER))) {
 		return buddy_alloc_searching(pa, req);
 	}
-	if (unlikely(order > MAX_PAGE_ORDER || type >= MIGRATE_TYPE_COUNT)) {
+	/* Types that keep apart are counted there. */
+	if (unlikely(order > MAX_PAGE_ORDER || type >= MIGRATE_HIGHATOMIC)) {
 		return buddy_alloc_searching(pa, req);
 	}
 	struct buddy_list *list = &b->list[order][type];
@@ -165,8 +166,5 @@ struct palloc_block buddy_alloc(struct palloc *pa, const struct palloc_req *req)
 	buddy_unlink(b, b->links, list, page, word, order < PAGEBLOCK_ORDER);
 	page->word = word + ((uint64_t)(PAGE_ALLOCATED - PAGE_FREE) << PAGE_STATE_SHIFT);
 	b->free_pages -= pages;
-	if (unlikely(type == MIGRATE_CMA)) {
-		pa->cma_free_pages -= pages;
-	}
 	return block_of(b->base + link - 1, pages, type, 0);
 }

@@ -289,9 +289,7 @@ static int cma_free(struct palloc *pa, struct pfn_range range)
 	if (!cma_granules(pa, range, &g) || !is_given(pool, g)) {
 		return -EINVAL;
 	}
-	int err = pa->parent == NULL ?
-			  0 :
-			  as_parent(pa, pa->parent->ops->free(pa->parent, range));
+	int err = pa->parent == NULL ? 0 : as_parent(pa, pa->parent->ops->free(pa->parent, range));
 	if (err == 0) {
 		make_free(pool, g);
 	}

@@ -26,25 +26,31 @@ struct slide {
 	/** The longest such run, aligned, and what is at its end (or beginning). */
 	uint64_t longest;
 	uint64_t longest_blocker;
+	/** Frames that the bitmap says may be given out, found last. */
+	uint64_t room_start;
+	uint64_t room_end;
 };
 
 /** What frame @n costs, and how many from it on, up to @limit. */
-static enum palloc_look_cost look_at(const struct slide *s, uint64_t n, uint64_t limit,
-				     uint64_t *frames)
+static enum palloc_look_cost look_at(struct slide *s, uint64_t n, uint64_t limit, uint64_t *frames)
 {
 	const struct cma_pool *pool = s->pool;
-	const uint64_t g = (n - pool->base) >> pool->shift;
-	const uint64_t last = (limit - 1 - pool->base) >> pool->shift;
-	const uint64_t given = bits_find_clear(pool->free, g, last + 1);
-	if (given == g) {
-		const uint64_t next = bits_find_set(pool->free, g, pool->granules);
-		*frames = cma_granule_frame(pool, next) - n;
-		return PALLOC_LOOK_BLOCKED;
+	if (unlikely(n < s->room_start || n >= s->room_end)) {
+		const uint64_t g = (n - pool->base) >> pool->shift;
+		const uint64_t given = bits_find_clear(pool->free, g, pool->granules);
+		if (given == g) {
+			const uint64_t next = bits_find_set(pool->free, g, pool->granules);
+			*frames = cma_granule_frame(pool, next) - n;
+			return PALLOC_LOOK_BLOCKED;
+		}
+		s->room_start = n;
+		s->room_end = cma_granule_frame(pool, given);
 	}
-	const uint64_t stop = cma_granule_frame(pool, given);
+	const uint64_t stop = s->room_end;
+	const uint64_t most = (stop < limit ? stop : limit) - n;
+	*frames = most;
 	enum palloc_look_cost cost = s->look->look(s->look->ctx, pfn(n), frames);
 	if (cost != PALLOC_LOOK_BLOCKED) {
-		const uint64_t most = (stop < limit ? stop : limit) - n;
 		*frames = *frames < most ? *frames : most;
 	}
 	return cost;

@@ -175,8 +175,8 @@ static int anon_round(struct cma *cma, uint64_t *cost)
 		bench_begin(&timer);
 		pages = cma_alloc(cma, PAGES, 0, true);
 		*cost = bench_end(&timer);
-		err = pages != NULL ? free_contig_range((struct pfn_range){
-					      pfn_add(first, PAGES), all.end }) :
+		err = pages != NULL ? free_contig_range((struct pfn_range){ pfn_add(first, PAGES),
+									    all.end }) :
 				      -EIO;
 	}
 	mm_destroy(mm);

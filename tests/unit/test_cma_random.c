@@ -13,10 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGES	    16384U
-#define CALLS	    10000U
-#define MOST	    4096U
-#define HANDLES	    256U
+#define PAGES		 16384U
+#define CALLS		 10000U
+#define MOST		 4096U
+#define HANDLES		 256U
 #define GUARANTEED_CALLS 100000U
 
 static struct cma *area;
@@ -260,6 +260,9 @@ static struct tally run(void)
  * The lowest place that the bitmap has; pages are moved away one by one until one does not move; then the next place, one
  * page further up. Source: Linux mm/cma.c, cma_alloc(), and alloc_contig_range(), as documented.
  */
+/** Moved away and not lent again. */
+static bool away[PAGES];
+
 static bool first_fit(uint32_t size, struct tally *tally, uint32_t *out)
 {
 	for (uint32_t from = 0; from + size <= PAGES; from++) {
@@ -273,7 +276,8 @@ static bool first_fit(uint32_t size, struct tally *tally, uint32_t *out)
 		}
 		tally->windows++;
 		for (n = 0; n < size && !pinned[from + n]; n++) {
-			tally->moved++;
+			tally->moved += !away[from + n];
+			away[from + n] = true;
 		}
 		if (n == size) {
 			*out = from;
@@ -296,6 +300,7 @@ static struct tally run_first_fit(void)
 				pages = 1 + (uint32_t)(sim_random(&random) % pages);
 			}
 			give(handles[k].from, pages, false);
+			memset(&away[handles[k].from], 0, pages * sizeof(away[0]));
 			handles[k].from += pages;
 			handles[k].pages -= pages;
 			handles[k] = handles[k].pages == 0 ? handles[--handle_count] : handles[k];
@@ -314,8 +319,8 @@ static struct tally run_first_fit(void)
 
 static void say(const char *who, const struct tally *t)
 {
-	printf("# %s: %llu of %llu served (%llu permille), %llu windows tried, %llu pages moved\n", who,
-	       (unsigned long long)t->served, (unsigned long long)t->asked,
+	printf("# %s: %llu of %llu served (%llu permille), %llu windows tried, %llu pages moved\n",
+	       who, (unsigned long long)t->served, (unsigned long long)t->asked,
 	       (unsigned long long)(t->served * 1000 / t->asked), (unsigned long long)t->windows,
 	       (unsigned long long)t->moved);
 }
@@ -327,6 +332,7 @@ static void compare(uint64_t pins)
 	pin_them();
 	const struct tally ours = run();
 	memset(given, 0, sizeof(given));
+	memset(away, 0, sizeof(away));
 	handle_count = 0;
 	const struct tally linux_like = run_first_fit();
 	say("cma_alloc", &ours);

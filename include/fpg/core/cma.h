@@ -81,8 +81,8 @@ struct cma_report {
  * Context: any hart, no lock held, not in a handler; waits for user programs' faults, copies pages
  * Return:  the first page; single pages, one reference each | NULL, with @report filled; a line is logged unless @no_warn
  */
-struct page *cma_alloc_report(struct cma *cma, unsigned long count, unsigned int align, bool no_warn,
-			      struct cma_report *report);
+struct page *cma_alloc_report(struct cma *cma, unsigned long count, unsigned int align,
+			      bool no_warn, struct cma_report *report);
 struct page *cma_alloc(struct cma *cma, unsigned long count, unsigned int align, bool no_warn);
 /** What cma_alloc() would say; allocates nothing, moves nothing. Return: report->err */
 int cma_why(struct cma *cma, unsigned long count, unsigned int align, struct cma_report *report);

@@ -159,7 +159,7 @@ enum palloc_look_cost {
 
 /** How an overlay finds out what its parent's frames would cost. */
 struct palloc_look {
-	/** *@frames: how many from @f on are alike, at least 1. */
+	/** *@frames: how many from @f on are asked about; out: how many are alike, at least 1, perhaps more than that. */
 	enum palloc_look_cost (*look)(void *ctx, pfn_t f, uint64_t *frames);
 	void *ctx;
 	/** No window can cost less: the first one that costs no more is taken. */
