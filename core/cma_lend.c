@@ -203,6 +203,7 @@ int cma_reclaim_all(struct cma_report *report, struct cma **area)
 			set_lent(cma, false);
 		}
 	}
+	watermarks_setup();
 	return 0;
 }
 
@@ -220,4 +221,5 @@ void cma_lend_all(void)
 		lend_until(cma, cma->range.end.n);
 		set_lent(cma, true);
 	}
+	watermarks_setup();
 }

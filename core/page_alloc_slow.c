@@ -398,8 +398,7 @@ struct page *page_alloc_slow(gfp_t gfp, unsigned int order)
 	struct zone *zone = c->zone;
 	if (unlikely((gfp & ~plain) ||
 		     order - PAGE_CACHE_ORDERS > MAX_PAGE_ORDER - PAGE_CACHE_ORDERS ||
-		     zone == NULL || watermark_room_plain(zone, gfp) >> order == 0 ||
-		     zone->cma_pages != 0)) {
+		     zone == NULL || watermark_room_plain(zone, gfp) >> order == 0)) {
 		return page_alloc_any(gfp, order, PAGE_DEBUG_CALLER);
 	}
 	/* A zone with caches has a backend that does not ask for the hart. */

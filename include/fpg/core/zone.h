@@ -81,7 +81,10 @@ struct zone {
 	uint64_t watermark[NR_WMARK];
 	/** Pages kept from requests that could be served from a higher zone, by that zone. */
 	uint64_t lowmem_reserve[MAX_NR_ZONES];
-	/** WMARK_LOW, lowmem_reserve and highatomic_pages together, by the highest zone of a request. */
+	/**
+	 * WMARK_LOW, lowmem_reserve and highatomic_pages together, by the highest zone of a request; UINT64_MAX in a zone
+	 * with lent CMA areas. Computed by watermarks_setup().
+	 */
 	uint64_t low_keep[MAX_NR_ZONES];
 	/** Pages in HIGHATOMIC pageblocks, and how many there may be. */
 	uint64_t highatomic_pages;
