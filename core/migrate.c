@@ -67,8 +67,7 @@ static FPG_NOINLINE int isolate_again(struct batch *b, struct page *page, int er
 		/* It was given away: what is it now? */
 		port_relax();
 	}
-	return blocked(b, page,
-		       page_pinned(page) ? MIGRATE_REASON_PINNED : MIGRATE_REASON_BUSY);
+	return blocked(b, page, page_pinned(page) ? MIGRATE_REASON_PINNED : MIGRATE_REASON_BUSY);
 }
 
 /** The block at @page was in use, as @word. Return: 0: it is in the batch, or not in use any more | -EBUSY */
@@ -97,8 +96,8 @@ static int collect(struct batch *b, struct page **at, struct page *end)
 		const uint64_t word = __atomic_load_n(&page->word, __ATOMIC_ACQUIRE);
 		const enum page_state state = page_word_state(word);
 		if (unlikely(state == PAGE_NONE)) {
-			page = pfn_to_page(pfn(frame_next_record(page_to_pfn(page).n,
-								 page_to_pfn(end).n)));
+			page = pfn_to_page(
+				pfn(frame_next_record(page_to_pfn(page).n, page_to_pfn(end).n)));
 			continue;
 		}
 		if (state == PAGE_ALLOCATED) {

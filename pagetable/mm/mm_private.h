@@ -154,6 +154,12 @@ static inline pte_t *mm_leaf(const struct mm *mm, vaddr_t addr)
 	return &table[addr.v >> PAGE_SHIFT & (PT_ENTRIES - 1)];
 }
 
+static inline void mm_leaf_hide(pte_t *leaf)
+{
+	FPG_CHECK(leaf != NULL && !pte_none(*leaf));
+	__atomic_store_n(&leaf->v, pte_show(0, *leaf, false).v, __ATOMIC_RELEASE);
+}
+
 /** Let a leaf, with the permissions it has, lead to @page, visible to hardware or not. */
 static inline void mm_leaf_show(pte_t *leaf, const struct page *page, bool show)
 {

@@ -92,7 +92,7 @@ int rmap_migrate_unmap(struct page *page)
 	const uint64_t word = __atomic_load_n(&page->word, __ATOMIC_RELAXED);
 	if (page_word_refs(word) == 1 && (word & PAGE_F_MIGRATING) == 0) {
 		/* Pins are taken under the lock (mm_pin_page), so none can come now. */
-		mm_leaf_show(mm_leaf(mm, addr), page, false);
+		mm_leaf_hide(mm_leaf(mm, addr));
 		page_flags_set(page, PAGE_F_MIGRATING);
 		mm->migrating++;
 		note_unfenced(mm, addr.v);
@@ -111,7 +111,8 @@ static void fence_hidden(struct mm *mm)
 		mm->hidden_lo = mm->hidden_hi;
 	}
 	unsigned long inner = spin_lock_irqsave(&unfenced_lock);
-	unfenced[mm->id / 64] &= ~(1ULL << (mm->id % 64));
+	__atomic_store_n(&unfenced[mm->id / 64], unfenced[mm->id / 64] & ~(1ULL << (mm->id % 64)),
+			 __ATOMIC_RELEASE);
 	spin_unlock_irqrestore(&unfenced_lock, inner);
 	spin_unlock_irqrestore(&mm->lock, irq);
 }
@@ -119,9 +120,8 @@ static void fence_hidden(struct mm *mm)
 void rmap_migrate_fence(void)
 {
 	for (uint32_t i = 0; i < ARRAY_SIZE(unfenced); i++) {
-		unsigned long irq = spin_lock_irqsave(&unfenced_lock);
-		uint64_t word = unfenced[i];
-		spin_unlock_irqrestore(&unfenced_lock, irq);
+		/* What the caller hid it finds here itself. */
+		uint64_t word = __atomic_load_n(&unfenced[i], __ATOMIC_ACQUIRE);
 		for (uint32_t bit = 0; word != 0; bit++, word >>= 1) {
 			struct mm *mm = (word & 1) != 0 ? mm_visit(i * 64 + bit) : NULL;
 			if (mm != NULL) {

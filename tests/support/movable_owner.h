@@ -84,13 +84,17 @@ static inline bool movable_intact(uint32_t i)
 
 static int movable_isolate(struct page *page, uint32_t owner)
 {
-	int err = -ENOENT;
+	int err = -EBUSY;
+	if (owner >= MOVABLE_MOST) {
+		return -ENOENT;
+	}
+	struct movable_entry *e = &movable_owner.entry[owner];
 	unsigned long flags = spin_lock_irqsave(&movable_owner.lock);
-	struct movable_entry *e = owner < MOVABLE_MOST ? &movable_owner.entry[owner] : NULL;
-	if (e != NULL && e->page == page) {
-		err = page_pinned(page) || e->isolated || movable_fails(MOVABLE_ISOLATE) ? -EBUSY :
-											   0;
-		e->isolated = err == 0 ? true : e->isolated;
+	if (unlikely(e->page != page)) {
+		err = -ENOENT;
+	} else if (likely(!page_pinned(page) && !e->isolated && !movable_fails(MOVABLE_ISOLATE))) {
+		e->isolated = true;
+		err = 0;
 	}
 	spin_unlock_irqrestore(&movable_owner.lock, flags);
 	return err;

@@ -18,7 +18,10 @@
 #define MOVES	  500U
 #define ATTEMPTS  (20U * MOVES)
 #define LONG_MS	  60000U
-#define OWN_PAGES 256U
+#define OWN_PAGES 128U
+#define ROUNDS	  8U
+/** What a hart that allocates waits in between: locks are not fair. */
+#define PAUSE	  64U
 
 /* ---- a program's pages ------------------------------------------------------------------------- */
 
@@ -172,7 +175,7 @@ static int churn(void *arg)
 	uint64_t i = 0;
 	if (hart_index() == *(unsigned int *)arg) {
 		int err = 0;
-		for (unsigned int round = 0; err == 0 && round < 20; round++) {
+		for (unsigned int round = 0; err == 0 && round < ROUNDS; round++) {
 			err = empty_and_fill();
 		}
 		__atomic_store_n(&own_done, 1, __ATOMIC_RELEASE);
@@ -182,6 +185,9 @@ static int churn(void *arg)
 		struct page **slot = &held[i++ % ARRAY_SIZE(held)];
 		__free_page(*slot);
 		*slot = alloc_page((i & 1 ? GFP_KERNEL : GFP_USER_MOVABLE) | __GFP_NOWARN);
+		for (unsigned int k = 0; k < PAUSE; k++) {
+			port_relax();
+		}
 	}
 	for (i = 0; i < ARRAY_SIZE(held); i++) {
 		__free_page(held[i]);
@@ -193,10 +199,10 @@ static int a_range_is_had_while_others_allocate(struct out *out)
 {
 	unsigned int self = hart_index();
 	movable_owner_start(false);
-	struct page *page = alloc_pages(GFP_USER_MOVABLE, 8);
+	struct page *page = alloc_pages(GFP_USER_MOVABLE, 7);
 	KTAP_EXPECT(out, page != NULL);
 	own_range = (struct pfn_range){ page_to_pfn(page), pfn_add(page_to_pfn(page), OWN_PAGES) };
-	__free_pages(page, 8);
+	__free_pages(page, 7);
 	KTAP_EXPECT(out, alloc_contig_range(own_range, GFP_USER_MOVABLE, NULL) == 0);
 	for (uint32_t i = 0; i < OWN_PAGES; i++) {
 		movable_own(i, pfn_to_page(pfn_add(own_range.start, i)), 0, false);

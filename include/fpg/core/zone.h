@@ -93,8 +93,6 @@ struct zone {
 	uint64_t cma_pages;
 	/** Pageblocks that are ISOLATE: frees go past the per-hart caches while there are any. */
 	uint32_t isolated_blocks;
-	/** Somebody empties a range of it (core/contig.c); atomic. */
-	uint32_t range_busy;
 	/** Its first per-hart cache; 0: it has none. */
 	uint32_t cache_base;
 	/** Requests and frees that passed the zone's lock; see zone_counters_read(). */
@@ -104,6 +102,8 @@ struct zone {
 	struct palloc instances[2];
 	struct pageblock_map pageblocks;
 	struct frame_reserve reserve;
+	/** Somebody empties a range of it (core/contig.c); atomic. */
+	uint32_t range_busy;
 };
 
 struct node {
