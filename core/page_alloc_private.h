@@ -137,13 +137,23 @@ static inline uint64_t page_allocated_word(const struct zone *zone, unsigned int
 	return page_word(PAGE_ALLOCATED, order, type, zone->id) | 1ULL << PAGE_REF_SHIFT;
 }
 
-/** Every record of @frames is a single page that a caller holds alone. */
+/** The word of a single page that a caller holds alone. */
+static inline bool page_word_is_single(const struct zone *zone, uint64_t word)
+{
+	const uint64_t mask = PAGE_STATE_MASK | PAGE_ORDER_MASK | PAGE_ZONE_MASK | PAGE_REF_MASK;
+	return ((word ^ page_allocated_word(zone, 0, 0)) & mask) == 0;
+}
+
+/** Every record of @frames is such a page's; a moment later it may be otherwise. */
 bool frames_are_single_pages(const struct zone *zone, struct pfn_range frames);
 
 /** Make each frame of an allocated range a page of its own; records are populated. */
 void frames_make_single(const struct zone *zone, struct pfn_range frames, unsigned int type);
 
-/** Give a checked range back, for @pc. Return: 0 | -EINVAL, nothing changed; counted as refused */
+/**
+ * Give single pages back, for @pc, all or none. Context: no zone lock held
+ * Return: 0 | -EINVAL (one is none, or somebody else is freeing it): nothing changed; counted as refused
+ */
 FPG_MUST_CHECK int zone_free_range(struct zone *zone, struct pfn_range range, uint64_t pc);
 
 void page_free_reset(void);

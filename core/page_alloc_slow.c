@@ -265,8 +265,10 @@ static FPG_NOINLINE struct page *fail(gfp_t gfp, unsigned int order)
 static FPG_NOINLINE struct page *refuse(gfp_t gfp, unsigned int order)
 {
 	const char *refusal = gfp_refusal(gfp);
-	pr_warn("order %u with gfp 0x%x refused: %s", order, gfp,
-		refusal != NULL ? refusal : "larger than the largest block");
+	if (!(gfp & __GFP_NOWARN)) {
+		pr_warn("order %u with gfp 0x%x refused: %s", order, gfp,
+			refusal != NULL ? refusal : "larger than the largest block");
+	}
 	return NULL;
 }
 
@@ -315,11 +317,6 @@ struct page *page_alloc_for(int nid, gfp_t gfp, unsigned int order, uint64_t pc)
 	return alloc_at(node_for(nid, gfp), gfp, order, pc);
 }
 
-struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
-{
-	return page_alloc_for(nid, gfp, order, PAGE_DEBUG_CALLER);
-}
-
 /** A hart that no node is said for belongs to node 0. */
 static FPG_NOINLINE struct page *alloc_homeless(gfp_t gfp, unsigned int order, uint64_t pc)
 {
@@ -335,6 +332,12 @@ FPG_NOINLINE struct page *page_alloc_any(gfp_t gfp, unsigned int order, uint64_t
 		return alloc_homeless(gfp, order, pc);
 	}
 	return alloc_at(node, gfp, order, pc);
+}
+
+struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
+{
+	return nid == NUMA_NO_NODE ? page_alloc_any(gfp, order, PAGE_DEBUG_CALLER) :
+				     page_alloc_for(nid, gfp, order, PAGE_DEBUG_CALLER);
 }
 
 /** A plain request that its first zone could not serve: the other zones, and whatever else may help. */

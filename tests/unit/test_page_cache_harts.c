@@ -48,6 +48,19 @@ static int do_free(void *arg)
 	return 0;
 }
 
+/** Single pages: each hart by another way. */
+static int do_free_somehow(void *arg)
+{
+	const struct work *work = arg;
+	const pfn_t f = page_to_pfn(work->page);
+	if (hart_index() % 2 == 0 || work->order != 0) {
+		return do_free(arg);
+	}
+	/* Refused or not: the counters tell. */
+	(void)!free_contig_range((struct pfn_range){ f, pfn_add(f, 1) });
+	return 0;
+}
+
 static void free_on(unsigned int hart, struct page *page, unsigned int order)
 {
 	struct work work = { page, 0, order };
@@ -236,6 +249,92 @@ static void no_block_is_handed_out_twice(void **state)
 	assert_passes(churn_on_all);
 }
 
+/* ---- isolation ---------------------------------------------------------------------------------------------- */
+
+enum {
+	BURST = 200,
+	ISOLATIONS = 300
+};
+
+/** Odd while the pageblock is isolated for sure. */
+static _Atomic uint64_t isolation;
+static _Atomic uint64_t isolated_pfn;
+static _Atomic uint64_t taken_last;
+static _Atomic bool isolating;
+
+static bool in_isolated(const struct page *page)
+{
+	return page_to_pfn(page).n - atomic_load(&isolated_pfn) < PAGEBLOCK_NR_PAGES;
+}
+
+/** Empty the caches and fill them again and again; nothing may come from an isolated pageblock. */
+static void burst(void)
+{
+	struct page *pages[BURST];
+	for (unsigned int i = 0; i < BURST; i++) {
+		uint64_t before = atomic_load(&isolation);
+		pages[i] = alloc_pages(GFP_USER_MOVABLE, 0);
+		EXPECT(pages[i] != NULL);
+		bool wrong = before % 2 == 1 && in_isolated(pages[i]);
+		EXPECT(!(wrong && atomic_load(&isolation) == before));
+	}
+	atomic_store(&taken_last, page_to_pfn(pages[BURST / 2]).n);
+	for (unsigned int i = 0; i < BURST; i++) {
+		__free_pages(pages[i], 0);
+	}
+}
+
+static void isolate_often(void)
+{
+	for (unsigned int i = 0; i < ISOLATIONS; i++) {
+		pfn_t f = pfn(ALIGN_DOWN(atomic_load(&taken_last), PAGEBLOCK_NR_PAGES));
+		struct pfn_range range = { f, pfn_add(f, PAGEBLOCK_NR_PAGES) };
+		struct zone *zone = pfn_to_zone(f);
+		if (zone == NULL || range.end.n > zone->span.end.n) {
+			continue;
+		}
+		enum migratetype was = pageblock_type(&zone->pageblocks, f);
+		EXPECT(zone_retag(zone, range, MIGRATE_ISOLATE) == 0);
+		atomic_store(&isolated_pfn, f.n);
+		atomic_fetch_add(&isolation, 1);
+		burst();
+		atomic_fetch_add(&isolation, 1);
+		EXPECT(zone_retag(zone, range, was) == 0);
+	}
+	atomic_store(&isolating, false);
+}
+
+static int burst_or_isolate(void *arg)
+{
+	(void)arg;
+	if (hart_index() == 0) {
+		burst();
+		isolate_often();
+	}
+	while (atomic_load(&isolating)) {
+		burst();
+	}
+	return 0;
+}
+
+static void isolate_under_load(void)
+{
+	if ((backend->caps & PALLOC_CAP_CLASS) == 0) {
+		return;
+	}
+	start_all();
+	atomic_store(&isolating, true);
+	EXPECT(hart_run_mask(harts_online(), "isolate", burst_or_isolate, NULL, NULL) == 0);
+	EXPECT(page_alloc_refused_frees() == 0);
+	page_check_all(UINT64_MAX);
+}
+
+static void nothing_comes_from_an_isolated_pageblock(void **state)
+{
+	(void)state;
+	assert_passes(isolate_under_load);
+}
+
 static void double_free_at_once(void)
 {
 	struct page *page;
@@ -245,7 +344,8 @@ static void double_free_at_once(void)
 		page = alloc_pages(GFP_KERNEL, i & 3);
 		struct work work = { page, 0, i & 3 };
 		EXPECT(page != NULL);
-		EXPECT(hart_run_mask(harts_online() & 7, "free", do_free, &work, NULL) == 0);
+		EXPECT(hart_run_mask(harts_online() & 7, "free", do_free_somehow, &work, NULL) ==
+		       0);
 		EXPECT(page_alloc_refused_frees() == refused + 2);
 	}
 	page_check_all(UINT64_MAX);
@@ -264,6 +364,7 @@ int main(void)
 		cmocka_unit_test(whoever_runs_short_gets_what_others_hold),
 		cmocka_unit_test(parked_harts_are_drained_without_asking),
 		cmocka_unit_test(no_block_is_handed_out_twice),
+		cmocka_unit_test(nothing_comes_from_an_isolated_pageblock),
 		cmocka_unit_test(of_several_frees_at_once_one_is_taken),
 	};
 	int failed = 0;
