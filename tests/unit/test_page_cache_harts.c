@@ -8,6 +8,7 @@
 #include "page_check.h"
 
 #include "fpg/base/range.h"
+#include "fpg/core/memblock.h"
 #include "fpg/core/page_alloc.h"
 #include "fpg/core/page_cache.h"
 #include "fpg/core/spinlock.h"
@@ -112,6 +113,45 @@ static void a_block_may_be_freed_anywhere(void **state)
 	(void)state;
 	assert_passes(free_anywhere);
 }
+
+#if MAX_NUMNODES >= 2
+
+/** The boot hart's requests begin at its own node, by whichever way they go. */
+static void boot_on_node_1(void)
+{
+	const struct sim_ram ram[] = { { RAM_BASE, 32 * SZ_1M, 0 },
+				       { RAM_BASE + 64 * SZ_1M, 32 * SZ_1M, 1 } };
+	host_set_hart_id(BOOT_HART);
+	hart_init();
+	EXPECT(!hart_boot_node(&facts));
+	add_cpu(BOOT_HART);
+	add_cpu(BOOT_HART + 1)->nid = 0;
+	EXPECT(hart_boot_node(&facts));
+	page_check_start(backend, ram, ARRAY_SIZE(ram));
+	EXPECT(start() == 2);
+	for (unsigned int order = 0; order < 6; order++) {
+		for (unsigned int hart = 0; hart < 2; hart++) {
+			struct page *page = alloc_on(hart, GFP_KERNEL, order);
+			EXPECT(pfn_to_zone(page_to_pfn(page))->nid == (hart == 0 ? 1 : 0));
+			free_on(hart, page, order);
+		}
+	}
+	void *exact = alloc_pages_exact(5 * PAGE_SIZE, GFP_KERNEL);
+	EXPECT(pfn_to_zone(page_to_pfn(virt_to_page(exact)))->nid == 1);
+	free_pages_exact(exact, 5 * PAGE_SIZE);
+	struct page *page = alloc_pages_node(NUMA_NO_NODE, GFP_KERNEL, 0);
+	EXPECT(pfn_to_zone(page_to_pfn(page))->nid == 1);
+	__free_page(page);
+	page_check_all(UINT64_MAX);
+}
+
+static void requests_begin_at_the_hart_s_node(void **state)
+{
+	(void)state;
+	assert_passes(boot_on_node_1);
+}
+
+#endif
 
 static void run_short(void)
 {
@@ -361,6 +401,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_block_may_be_freed_anywhere),
+#if MAX_NUMNODES >= 2
+		cmocka_unit_test(requests_begin_at_the_hart_s_node),
+#endif
 		cmocka_unit_test(whoever_runs_short_gets_what_others_hold),
 		cmocka_unit_test(parked_harts_are_drained_without_asking),
 		cmocka_unit_test(no_block_is_handed_out_twice),
