@@ -77,7 +77,7 @@ static bool try_zone(void *ctx, struct zone *zone)
 	}
 	if (pfn_range_pages(r->got.taken) != 0) {
 		if (zone_populate_all(zone, r->got.taken) != 0) {
-			zone_put(zone, r->got.taken);
+			zone_put(zone, r->got.taken, true);
 			return true;
 		}
 		page_debug_taken(r->got.taken, GFP_KERNEL, 0, r->pc);

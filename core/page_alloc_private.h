@@ -68,8 +68,11 @@ void page_free_odd(struct page *page, const struct page_cache *c, uint64_t word)
  */
 struct palloc_block zone_get(struct zone *zone, struct palloc_req *req);
 
-/** Put back what zone_get() gave; with a backend that cannot free, the block stays out of use. */
-void zone_put(struct zone *zone, struct pfn_range range);
+/**
+ * Put back what zone_get() gave; with a backend that cannot free, the block stays out of use. @counted: it was counted as
+ * allocated. No lock held.
+ */
+void zone_put(struct zone *zone, struct pfn_range range, bool counted);
 
 /** Add a free run's blocks to @blocks, as a buddy system would cut it. */
 void count_free_blocks(uint64_t blocks[MAX_PAGE_ORDER + 1], struct pfn_range run);

@@ -225,7 +225,7 @@ static struct palloc_block get_run(struct page_cache *c, uint32_t pages)
 	if (block.err == 0 && !records) {
 		struct pfn_range run = { block.start, pfn_add(block.start, block.pages) };
 		if (zone_populate(zone, run) != 0) {
-			zone_put(zone, run);
+			zone_put(zone, run, false);
 			block.err = -ENOMEM;
 		}
 	}
@@ -296,8 +296,10 @@ static void fill(struct page_caches *caches, struct page_cache *c, uint64_t most
 		}
 		port_irq_restore_hot(irq);
 		if (unlikely(drained)) {
-			zone_put(zone, (struct pfn_range){ block.start,
-							   pfn_add(block.start, block.pages) });
+			zone_put(zone,
+				 (struct pfn_range){ block.start,
+						     pfn_add(block.start, block.pages) },
+				 false);
 			break;
 		}
 		want -= block.pages;
