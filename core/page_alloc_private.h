@@ -64,11 +64,12 @@ void page_free_odd(struct page *page, const struct page_cache *c, uint64_t word)
 
 /**
  * Ask the zone's backend, populating what it wants on the way. @req->flags may gain PALLOC_REQ_POPULATED. Counts
- * free_pages, not the requests. No lock held.
+ * free_pages, not the requests. No lock held. A block that is not @recorded comes with harts_hold_defer(): until it
+ * has records, or goes back, nobody can tell where it begins and ends; then harts_hold_allow().
  */
 struct palloc_block zone_get(struct zone *zone, struct palloc_req *req);
 
-/** Put back what zone_get() gave; with a backend that cannot free, the block stays out of use. */
+/** Put back what zone_get() gave and is not recorded; with a backend that cannot free, it stays out of use. */
 void zone_put(struct zone *zone, struct pfn_range range);
 
 /** Add a free run's blocks to @blocks, as a buddy system would cut it. */
@@ -124,7 +125,7 @@ extern uint32_t page_alloc_debug_flags;
 /** Switch some of PAGE_ALLOC_… on or off. Context: no zone lock held */
 void page_alloc_debug_set(uint32_t flags, bool on);
 
-/** The zone's backend, when there is one. */
+/** The zone's backend can, when there is one: for now. What depends on it is decided with the zone's lock held. */
 static inline bool zone_has(const struct zone *zone, uint32_t caps)
 {
 	return zone->palloc != NULL && (zone->palloc->ops->caps & caps) == caps;
@@ -140,7 +141,10 @@ static inline uint64_t page_allocated_word(const struct zone *zone, unsigned int
 /** Every record of @frames is a single page that a caller holds alone. */
 bool frames_are_single_pages(const struct zone *zone, struct pfn_range frames);
 
-/** Make each frame of an allocated range a page of its own; records are populated. */
+/**
+ * Make each frame of an allocated range a page of its own; records are populated. The first record changes last: to
+ * others it is one block, or single pages all.
+ */
 void frames_make_single(const struct zone *zone, struct pfn_range frames, unsigned int type);
 
 /** Give a checked range back, for @pc. Return: 0 | -EINVAL, nothing changed; counted as refused */

@@ -4,7 +4,9 @@
  * a request fails. What differs between backends ends here.
  *
  * Invariants: a block that a caller holds has a head in state PAGE_ALLOCATED with its order and a reference count of at
- * least 1, and zero records inside. The zone lock is not held while records are populated.
+ * least 1, and zero records inside. The zone lock is not held while records are populated. What serves may change
+ * wherever this hart can be held: the backend is looked at with the lock held only, and a hart that has a block without
+ * a record is not held (harts_hold_defer()).
  */
 #define LOG_MODULE "page_alloc"
 #include "page_cache_private.h"
@@ -23,11 +25,15 @@
 static FPG_INLINE struct palloc_block zone_try(struct zone *zone, const struct palloc_req *req,
 					       struct pfn_range *want)
 {
-	struct palloc *pa = zone->palloc;
 	unsigned long flags = spin_lock_irqsave(&zone->lock);
+	struct palloc *pa = zone->palloc;
 	struct palloc_block block = pa->ops->alloc(pa, req);
 	if (likely(block.err == 0)) {
 		zone->free_pages -= block.pages;
+		block.recorded = (pa->ops->caps & PALLOC_CAP_RECORDS) != 0;
+		if (unlikely(!block.recorded)) {
+			harts_hold_defer();
+		}
 	} else if (block.err == -EAGAIN) {
 		*want = pa->want;
 	}
@@ -66,13 +72,13 @@ struct palloc_block zone_get(struct zone *zone, struct palloc_req *req)
 
 void zone_put(struct zone *zone, struct pfn_range range)
 {
-	if (!zone_has(zone, PALLOC_CAP_FREE)) {
-		return;
-	}
 	unsigned long flags = spin_lock_irqsave(&zone->lock);
-	FPG_CHECK(zone->palloc->ops->free(zone->palloc, range) == 0);
-	zone->free_pages += pfn_range_pages(range);
+	if (zone_has(zone, PALLOC_CAP_FREE)) {
+		FPG_CHECK(zone->palloc->ops->free(zone->palloc, range) == 0);
+		zone->free_pages += pfn_range_pages(range);
+	}
 	spin_unlock_irqrestore(&zone->lock, flags);
+	harts_hold_allow();
 }
 
 /** The index of the cache that a block may go back to. What came from a reserve goes back there at once. */
@@ -85,7 +91,7 @@ static uint64_t cache_bits(const struct zone *zone, unsigned int order, enum mig
 	return (uint64_t)(zone->cache_base + type * PAGE_CACHE_ORDERS + order) << PAGE_CACHE_SHIFT;
 }
 
-/** Backends without records of their own: the head's may have to be populated. Return: done */
+/** Backends without records of their own: the head's may have to be populated. Return: done; else the block is back */
 static FPG_NOINLINE bool populate_head(struct zone *zone, const struct palloc_block *block)
 {
 	struct pfn_range head = { block->start, pfn_add(block->start, 1) };
@@ -114,7 +120,7 @@ static FPG_INLINE struct page *zone_alloc(struct zone *zone, gfp_t gfp, unsigned
 	if (unlikely(block.err != 0)) {
 		return NULL;
 	}
-	if (unlikely(!zone_has(zone, PALLOC_CAP_RECORDS)) && !populate_head(zone, &block)) {
+	if (unlikely(!block.recorded) && !populate_head(zone, &block)) {
 		return NULL;
 	}
 	struct page *page = pfn_to_page(block.start);
@@ -124,6 +130,9 @@ static FPG_INLINE struct page *zone_alloc(struct zone *zone, gfp_t gfp, unsigned
 	}
 	page->word = word;
 	page->second = 0;
+	if (unlikely(!block.recorded)) {
+		harts_hold_allow();
+	}
 	__atomic_fetch_add(&zone->counters.allocs, 1, __ATOMIC_RELAXED);
 	return page;
 }
@@ -143,8 +152,7 @@ static FPG_INLINE struct page *take_down_to(struct zone **list, gfp_t gfp, unsig
 			continue;
 		}
 		uint64_t room = watermark_room(zone, gfp, mark);
-		if (order < PAGE_CACHE_ORDERS && zone->cache_base != 0 &&
-		    page_alloc_debug_flags == 0) {
+		if (order < PAGE_CACHE_ORDERS && zone->cached && page_alloc_debug_flags == 0) {
 			page = page_cache_take(zone, gfp, order, room);
 		}
 		if (likely(room >> order != 0)) {
@@ -378,6 +386,27 @@ static FPG_NOINLINE struct page *unlock_and_go_on(gfp_t gfp, unsigned int order,
 	return gfp & __GFP_NOWARN ? NULL : fail(gfp, order);
 }
 
+/** The lock is held; @block comes from a backend without records: its head gets one. */
+static FPG_NOINLINE struct page *record_and_unlock(gfp_t gfp, unsigned int order, struct zone *zone,
+						   unsigned long flags, struct palloc_block block,
+						   uint64_t word)
+{
+	harts_hold_defer();
+	spin_unlock_irqrestore(&zone->lock, flags);
+	if (unlikely(!frame_populated(block.start)) && unlikely(!populate_head(zone, &block))) {
+		__atomic_fetch_add(&zone->counters.frees, 1, __ATOMIC_RELAXED);
+		return page_alloc_any(gfp, order, 0);
+	}
+	struct page *page = pfn_to_page(block.start);
+	page->word = word;
+	page->second = 0;
+	harts_hold_allow();
+	if (unlikely(frame_reserve_low(zone))) {
+		frame_reserve_refill_now(zone);
+	}
+	return page;
+}
+
 /**
  * A plain request for a large block is served here when its first zone can; all else is somebody else's, by tail calls.
  * The zone, the migratetype and most of the record stand in the descriptor that the flags lead to.
@@ -412,18 +441,13 @@ struct page *page_alloc_slow(gfp_t gfp, unsigned int order)
 	}
 	zone->free_pages -= 1UL << order;
 	zone->counters.allocs++;
-	spin_unlock_irqrestore(&zone->lock, flags);
-	if (unlikely(!records) && unlikely(!frame_populated(block.start)) &&
-	    unlikely(!populate_head(zone, &block))) {
-		__atomic_fetch_add(&zone->counters.frees, 1, __ATOMIC_RELAXED);
-		return page_alloc_any(gfp, order, PAGE_DEBUG_CALLER);
+	if (unlikely(!records)) {
+		return record_and_unlock(gfp, order, zone, flags, block, word);
 	}
+	spin_unlock_irqrestore(&zone->lock, flags);
 	struct page *page = pfn_to_page(block.start);
 	page->word = word;
 	page->second = 0;
-	if (unlikely(!records) && unlikely(frame_reserve_low(zone))) {
-		frame_reserve_refill_now(zone);
-	}
 	return page;
 }
 

@@ -65,8 +65,12 @@ static FPG_NOINLINE void refuse(struct page *page, unsigned int order, uint64_t 
 int zone_free_range(struct zone *zone, struct pfn_range range, uint64_t pc)
 {
 	unsigned long flags = spin_lock_irqsave(&zone->lock);
-	int err = zone->palloc->ops->free(zone->palloc, range);
+	struct palloc *pa = zone->palloc;
+	int err = pa->ops->caps & PALLOC_CAP_FREE ? pa->ops->free(pa, range) : -EINVAL;
 	if (likely(err == 0)) {
+		if (!(pa->ops->caps & PALLOC_CAP_RECORDS)) {
+			frame_table_clear(range);
+		}
 		zone->free_pages += pfn_range_pages(range);
 		zone->counters.frees++;
 		page_debug_given(range, pc);

@@ -121,6 +121,16 @@ uint64_t watermark_room_privileged(const struct zone *zone, gfp_t gfp, enum zone
 
 /* ---- pageblocks for atomic requests ---------------------------------------------------------- */
 
+/** The lock is held. To a backend without types, a type is a note for who serves next. */
+static int set_type(struct zone *zone, struct pfn_range block, enum migratetype to)
+{
+	if (zone_has(zone, PALLOC_CAP_CLASS)) {
+		return zone->palloc->ops->retag(zone->palloc, block, to);
+	}
+	pageblock_set_range(&zone->pageblocks, block, to);
+	return 0;
+}
+
 /** Change the type of the pageblock at @f when it is @from. Return: done */
 static bool change_block(struct zone *zone, pfn_t f, enum migratetype from, enum migratetype to)
 {
@@ -133,7 +143,7 @@ static bool change_block(struct zone *zone, pfn_t f, enum migratetype from, enum
 			  (from == MIGRATE_TYPE_COUNT ?
 				   pageblock_type(&zone->pageblocks, f) < MIGRATE_HIGHATOMIC :
 				   pageblock_type(&zone->pageblocks, f) == from);
-		err = is ? zone->palloc->ops->retag(zone->palloc, range, to) : -EINVAL;
+		err = is ? set_type(zone, range, to) : -EINVAL;
 		if (err == 0) {
 			uint64_t pages = PAGEBLOCK_NR_PAGES;
 			zone->highatomic_pages += to == MIGRATE_HIGHATOMIC ? pages : 0 - pages;
@@ -165,7 +175,7 @@ void highatomic_reserve(struct zone *zone, struct page *page)
 
 bool highatomic_unreserve(struct zone *zone)
 {
-	if (zone->highatomic_pages == 0 || !zone_has(zone, PALLOC_CAP_CLASS)) {
+	if (zone->highatomic_pages == 0) {
 		return false;
 	}
 	const struct pageblock_map *map = &zone->pageblocks;
