@@ -37,8 +37,7 @@ static int retag(struct zone *zone, struct pfn_range range, enum migratetype typ
 	do {
 		unsigned long flags = spin_lock_irqsave(&zone->lock);
 		struct palloc *pa = zone->palloc;
-		err = zone_has(zone, PALLOC_CAP_CLASS) ? pa->ops->retag(pa, range, type) :
-							 -ENOTSUP;
+		err = zone_has(zone, PALLOC_CAP_CLASS) ? pa->ops->retag(pa, range, type) : -ENOTSUP;
 		want = pa->want;
 		spin_unlock_irqrestore(&zone->lock, flags);
 		if (err == -EAGAIN && zone_populate_all(zone, want) != 0) {

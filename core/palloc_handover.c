@@ -133,8 +133,8 @@ static bool wipe_run(void *ctx, const struct palloc_run *run)
 	return true;
 }
 
-int palloc_handover_ready(struct palloc *from, const struct palloc *to,
-			  palloc_populate_fn populate, void *ctx)
+int palloc_handover_ready(struct palloc *from, const struct palloc *to, palloc_populate_fn populate,
+			  void *ctx)
 {
 	struct handover h = { .from = from, .populate = populate, .ctx = ctx };
 	if (to->ops->caps & PALLOC_CAP_RECORDS) {

@@ -77,7 +77,8 @@ static bool check_types(void *ctx, struct zone *zone)
 		if (type == MIGRATE_ISOLATE || type == MIGRATE_CMA) {
 			(void)snprintf(c->report->why, sizeof(c->report->why),
 				       "the pageblock at pfn 0x%llx is %s, which %s cannot heed",
-				       (unsigned long long)f.n, migratetype_name(type), c->to->name);
+				       (unsigned long long)f.n, migratetype_name(type),
+				       c->to->name);
 			return zone_done(c, zone, -EBUSY);
 		}
 	}
@@ -102,10 +103,11 @@ static int refuse_types(struct change *c)
 static int refuse_target(struct change *c)
 {
 	const uint32_t caps = c->to->caps;
-	const char *problem = !(caps & PALLOC_CAP_FREE) ? "cannot take pages back" :
+	const char *problem = !(caps & PALLOC_CAP_FREE) ?
+				      "cannot take pages back" :
 			      !(caps & (PALLOC_CAP_SUBFREE | PALLOC_CAP_RECORDS)) ?
-							  "takes back only what it gave out itself" :
-							  NULL;
+				      "takes back only what it gave out itself" :
+				      NULL;
 	if (problem == NULL) {
 		return refuse_types(c);
 	}
@@ -120,7 +122,7 @@ static bool make_spare(void *ctx, struct zone *zone)
 {
 	struct change *c = ctx;
 	int err = fail_boot_now("palloc_switch: metadata") ? -ENOMEM :
-							      palloc_spare_make(zone, c->to);
+							     palloc_spare_make(zone, c->to);
 	c->report->meta_bytes += err == 0 ? palloc_spare(zone)->meta_bytes : 0;
 	return zone_done(c, zone, err);
 }

@@ -55,8 +55,9 @@ static void print_cache(void *ctx, unsigned int hart, enum migratetype type, uns
 {
 	struct shown *s = ctx;
 	if (s->caches++ == 0) {
-		out_puts(s->out,
-			 "hart  node  zone      order  type          blocks  limit   allocated       freed\n");
+		out_puts(
+			s->out,
+			"hart  node  zone      order  type          blocks  limit   allocated       freed\n");
 	}
 	s->pages += (uint64_t)info->blocks << order;
 	out_printf(s->out, "%4u  %4u  %-8s  %5u  %-12s  %6u  %5u  %10llu  %10llu\n", hart,

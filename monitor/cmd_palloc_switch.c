@@ -20,9 +20,11 @@ static void print_report(struct out *out, const struct palloc_switch_report *r)
 		out_printf(out, "%s serves already\n", r->to);
 		return;
 	}
-	out_printf(out, "%s took over from %s: %llu pages free, %llu in use, in %llu runs, %u zones\n",
+	out_printf(out,
+		   "%s took over from %s: %llu pages free, %llu in use, in %llu runs, %u zones\n",
 		   r->to, r->from, ull(r->free_pages), ull(r->used_pages), ull(r->runs), r->zones);
-	out_printf(out, "the other harts stood still for %llu instructions (tries: %u); metadata %s\n",
+	out_printf(out,
+		   "the other harts stood still for %llu instructions (tries: %u); metadata %s\n",
 		   ull(r->pause_instructions), r->tries,
 		   format_size(size, sizeof(size), r->meta_bytes));
 }

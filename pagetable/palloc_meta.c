@@ -3,11 +3,11 @@
  * Metadata for a page allocator that takes over while the machine runs: single pages side by side in the vmalloc window,
  * so that no block of its size has to be free.
  */
+#include "palloc_meta.h"
 #include "fpg/base/range.h"
 #include "fpg/core/palloc_switch.h"
 #include "fpg/pagetable/kernel_map.h"
 #include "fpg/pagetable/vmalloc.h"
-#include "palloc_meta.h"
 
 static void mark(const char *meta, size_t bytes)
 {

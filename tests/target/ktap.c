@@ -80,8 +80,8 @@ static int run_switches(struct monitor *m, int argc, char **argv)
 }
 
 const struct monitor_command monitor_commands_tests[] = {
-	{ "switches", "N", "let the page allocators take turns N times while all harts load them", 1,
-	  1, run_switches },
+	{ "switches", "N", "let the page allocators take turns N times while all harts load them",
+	  1, 1, run_switches },
 	{ "ktap", "[NAME...]",
 	  "run the tests built into this image: all, or those whose name has NAME", 0,
 	  MONITOR_WORDS, run_ktap },

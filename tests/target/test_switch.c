@@ -17,9 +17,9 @@
 #include <errno.h>
 #include <string.h>
 
-#define SWITCHES	24U
+#define SWITCHES	   24U
 /** What a hart does between two switches when nobody else does anything. */
-#define STEPS_A_SWITCH	200U
+#define STEPS_A_SWITCH	   200U
 /** A hart's share of memory that the load may take, about: slots hold five pages on average, and half of them do. */
 #define LEAST_PAGES_A_SLOT 24U
 
@@ -112,8 +112,8 @@ static int on_each_hart(void *arg)
 
 static bool sum_allocated(void *ctx, const struct ledger_row *row)
 {
-	*(uint64_t *)ctx += row->kind == LEDGER_ALLOCATED || row->kind == LEDGER_PACKED ? row->size :
-											   0;
+	*(uint64_t *)ctx +=
+		row->kind == LEDGER_ALLOCATED || row->kind == LEDGER_PACKED ? row->size : 0;
 	return true;
 }
 
@@ -132,7 +132,8 @@ static bool take_loads(void)
 	slots = slots < SWITCH_SLOTS ? slots : SWITCH_SLOTS;
 	for (hart_mask_t m = harts_online(); m != 0; m &= m - 1) {
 		unsigned int i = bit_lowest(m);
-		run.load[i] = alloc_pages_exact(sizeof(struct switch_load), GFP_KERNEL | __GFP_ZERO);
+		run.load[i] =
+			alloc_pages_exact(sizeof(struct switch_load), GFP_KERNEL | __GFP_ZERO);
 		if (run.load[i] == NULL) {
 			return false;
 		}
@@ -187,12 +188,13 @@ static int run_harts(struct out *out)
 				   (unsigned long long)load->wrong_pfn, load->wrong);
 		}
 	}
-	out_printf(out,
-		   "# %u switches, %u harts loading: %llu requests served, %llu not; pause at most %llu instructions, %llu on average, at most %llu runs, %u tries\n",
-		   run.switches, harts_online_count(), (unsigned long long)served,
-		   (unsigned long long)failed, (unsigned long long)run.pause_most,
-		   (unsigned long long)(run.pause_sum / run.switches),
-		   (unsigned long long)run.runs_most, run.tries);
+	out_printf(
+		out,
+		"# %u switches, %u harts loading: %llu requests served, %llu not; pause at most %llu instructions, %llu on average, at most %llu runs, %u tries\n",
+		run.switches, harts_online_count(), (unsigned long long)served,
+		(unsigned long long)failed, (unsigned long long)run.pause_most,
+		(unsigned long long)(run.pause_sum / run.switches),
+		(unsigned long long)run.runs_most, run.tries);
 	return err;
 }
 

@@ -259,8 +259,8 @@ static uint32_t stop;
 static void must_step(struct switch_load *mine)
 {
 	if (!switch_load_step(mine)) {
-		printf("hart %u, pfn 0x%llx: %s\n", mine->hart,
-		       (unsigned long long)mine->wrong_pfn, mine->wrong);
+		printf("hart %u, pfn 0x%llx: %s\n", mine->hart, (unsigned long long)mine->wrong_pfn,
+		       mine->wrong);
 		EXPECT(mine->wrong == NULL);
 	}
 }

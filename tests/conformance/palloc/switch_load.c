@@ -17,9 +17,9 @@ enum kind {
 	CONTIG,
 };
 
-#define LARGE_ORDER (MAX_PAGE_ORDER < 9 ? MAX_PAGE_ORDER : 9)
-#define BULK	    8U
-#define EXACT_MOST  20U
+#define LARGE_ORDER  (MAX_PAGE_ORDER < 9 ? MAX_PAGE_ORDER : 9)
+#define BULK	     8U
+#define EXACT_MOST   20U
 #define CONTIG_EVERY 32U
 
 /** What harts pass on to each other. */
@@ -107,7 +107,8 @@ static void hold(struct switch_load *load, struct switch_slot *slot, struct page
 
 static gfp_t kind_of_memory(uint64_t r)
 {
-	static const gfp_t kinds[] = { GFP_KERNEL, GFP_USER_MOVABLE, __GFP_RECLAIMABLE, GFP_ATOMIC };
+	static const gfp_t kinds[] = { GFP_KERNEL, GFP_USER_MOVABLE, __GFP_RECLAIMABLE,
+				       GFP_ATOMIC };
 	return kinds[r % ARRAY_SIZE(kinds)] | __GFP_NOWARN;
 }
 
@@ -168,8 +169,8 @@ static bool take_contig(struct switch_load *load, struct switch_slot *slot, stru
 			uint32_t pages)
 {
 	const pfn_t first = page_to_pfn(page);
-	int err = alloc_contig_range((struct pfn_range){ first, pfn_add(first, pages) },
-				     GFP_KERNEL, NULL);
+	int err = alloc_contig_range((struct pfn_range){ first, pfn_add(first, pages) }, GFP_KERNEL,
+				     NULL);
 	if (err == 0) {
 		hold(load, slot, page, pages, CONTIG);
 	} else if (err != -EBUSY && err != -ENOTSUP && err != -ENOMEM) {
