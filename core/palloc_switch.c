@@ -173,8 +173,15 @@ static bool populate_zone(void *ctx, struct zone *zone)
 
 /* ---- the pause ------------------------------------------------------------------------------- */
 
+/**
+ * A backend without records can go on when a hand-over fails, so what is missing may show in the middle of it. One that
+ * has lost its records by then cannot.
+ */
 static bool ready_zone(void *ctx, struct zone *zone)
 {
+	if (!(zone->palloc->ops->caps & PALLOC_CAP_RECORDS)) {
+		return true;
+	}
 	return zone_done(ctx, zone,
 			 palloc_handover_ready(zone->palloc, palloc_spare(zone), zone_populate_fn,
 					       zone));
