@@ -58,30 +58,53 @@ static void take_frames(struct zone *zone, const struct palloc_bytes *got, phys_
 	}
 }
 
-static bool try_zone(void *ctx, struct zone *zone)
+/** How often records may be missing; what was populated in between stays so. */
+#define TRIES 3U
+
+/** Take bytes whose frames have records. Until they do, nobody could tell them apart, so the hart is not held. */
+static int take_recorded(struct zone *zone, struct boot_request *r)
 {
-	struct boot_request *r = ctx;
-	if (zone->type == ZONE_MOVABLE || !zone_has(zone, PALLOC_CAP_PACK) ||
-	    (r->nid != NUMA_NO_NODE && zone->nid != r->nid)) {
-		return true;
-	}
 	unsigned long flags = spin_lock_irqsave(&zone->lock);
-	int err = zone->palloc->ops->alloc_bytes(zone->palloc, &r->req, &r->got);
+	int err = zone_has(zone, PALLOC_CAP_PACK) ?
+			  zone->palloc->ops->alloc_bytes(zone->palloc, &r->req, &r->got) :
+			  -ENOTSUP;
 	if (err == 0) {
 		zone->free_pages -= pfn_range_pages(r->got.taken);
 		zone->counters.allocs++;
+		harts_hold_defer();
 	}
 	spin_unlock_irqrestore(&zone->lock, flags);
+	if (err != 0) {
+		return err;
+	}
+	const bool some = pfn_range_pages(r->got.taken) != 0;
+	if (some && zone_populate(zone, r->got.taken) != 0) {
+		zone_put(zone, r->got.taken, true);
+		harts_hold_allow();
+		return zone_populate_all(zone, r->got.taken) == 0 ? -EAGAIN : -ENOMEM;
+	}
+	if (some) {
+		take_frames(zone, &r->got, r->got.base + r->req.bytes);
+	}
+	harts_hold_allow();
+	return 0;
+}
+
+static bool try_zone(void *ctx, struct zone *zone)
+{
+	struct boot_request *r = ctx;
+	int err = -EAGAIN;
+	if (zone->type == ZONE_MOVABLE || (r->nid != NUMA_NO_NODE && zone->nid != r->nid)) {
+		return true;
+	}
+	for (unsigned int i = 0; err == -EAGAIN && i < TRIES; i++) {
+		err = take_recorded(zone, r);
+	}
 	if (err != 0) {
 		return true;
 	}
 	if (pfn_range_pages(r->got.taken) != 0) {
-		if (zone_populate_all(zone, r->got.taken) != 0) {
-			zone_put(zone, r->got.taken, true);
-			return true;
-		}
 		page_debug_taken(r->got.taken, GFP_KERNEL, 0, r->pc);
-		take_frames(zone, &r->got, r->got.base + r->req.bytes);
 	}
 	frame_reserve_refill(zone);
 	r->done = true;
@@ -216,7 +239,7 @@ static int prepare_reserve(struct zone *zone, struct pfn_range part, void *ctx)
 	struct free_runs f = { .window = part };
 	(void)ctx;
 	if (!zone_has(zone, PALLOC_CAP_CLAIM)) {
-		pr_err("%s cannot reserve ranges", zone->palloc->ops->name);
+		pr_err("%s cannot reserve ranges", page_alloc_backend_name());
 		return -EINVAL;
 	}
 	free_runs_in(zone, &f);

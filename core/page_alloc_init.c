@@ -10,6 +10,7 @@
 #define LOG_MODULE "page_alloc"
 #include "bootmem_private.h"
 #include "page_cache_private.h"
+#include "palloc_switch_private.h"
 #include "zone_private.h"
 
 #include "fpg/base/errno.h"
@@ -56,23 +57,16 @@ static const struct palloc_ops *default_backend(void)
 
 static const struct palloc_ops *choose_backend(const char *choice)
 {
-	char names[128];
+	char why[200];
 	const struct palloc_ops *standard = default_backend();
 	if (choice == NULL || choice[0] == '\0') {
 		return standard;
 	}
-	const struct palloc_ops *ops = palloc_find(choice);
-	if (strcmp(choice, "cma") == 0 || (ops != NULL && (ops->caps & PALLOC_CAP_OVERLAY))) {
-		pr_warn("palloc=%s: cma is an overlay; choose bootmem or buddy. Using %s", choice,
-			standard->name);
-		return standard;
-	}
+	const struct palloc_ops *ops = palloc_choose(choice, why, sizeof(why));
 	if (ops == NULL) {
-		pr_warn("palloc=%s: no such page allocator; there are: %s. Using %s", choice,
-			palloc_names(names, sizeof(names)), standard->name);
-		return standard;
+		pr_warn("palloc=%s: %s. Using %s", choice, why, standard->name);
 	}
-	return ops;
+	return ops != NULL ? ops : standard;
 }
 
 /* ---- an instance a zone ---------------------------------------------------------------------- */
@@ -289,13 +283,13 @@ static int populate_edges(void)
 
 static int zone_add_free(struct zone *zone, struct pfn_range frames)
 {
-	struct palloc *pa = zone->palloc;
 	struct palloc_run run = { .range = frames,
 				  .state = PALLOC_RUN_FREE,
 				  .type = MIGRATE_MOVABLE };
 	int err;
 	do {
 		unsigned long flags = spin_lock_irqsave(&zone->lock);
+		struct palloc *pa = zone->palloc;
 		struct pfn_range want = { { 0 }, { 0 } };
 		err = pa->ops->add(pa, &run);
 		if (err == 0) {
@@ -408,6 +402,7 @@ void page_alloc_reset(void)
 	page_debug_reset();
 	page_free_reset();
 	bootmem_route_reset();
+	palloc_meta_register(NULL);
 	fail_page_alloc_set(NULL);
 	ledger_set_runs(NULL);
 	memblock_set_release(NULL, NULL);

@@ -64,7 +64,8 @@ void page_free_odd(struct page *page, const struct page_cache *c, uint64_t word)
 
 /**
  * Ask the zone's backend, populating what it wants on the way. @req->flags may gain PALLOC_REQ_POPULATED. Counts
- * free_pages, not the requests. No lock held.
+ * free_pages, not the requests. No lock held. A block that is not @recorded comes with harts_hold_defer(): until it
+ * has records, or goes back, nobody can tell where it begins and ends; then harts_hold_allow().
  */
 struct palloc_block zone_get(struct zone *zone, struct palloc_req *req);
 
@@ -127,7 +128,7 @@ extern uint32_t page_alloc_debug_flags;
 /** Switch some of PAGE_ALLOC_… on or off. Context: no zone lock held */
 void page_alloc_debug_set(uint32_t flags, bool on);
 
-/** The zone's backend, when there is one. */
+/** The zone's backend can, when there is one: for now. What depends on it is decided with the zone's lock held. */
 static inline bool zone_has(const struct zone *zone, uint32_t caps)
 {
 	return zone->palloc != NULL && (zone->palloc->ops->caps & caps) == caps;
@@ -150,7 +151,10 @@ static inline bool page_word_is_single(const struct zone *zone, uint64_t word)
 /** Every record of @frames is such a page's; a moment later it may be otherwise. */
 bool frames_are_single_pages(const struct zone *zone, struct pfn_range frames);
 
-/** Make each frame of an allocated range a page of its own; records are populated. */
+/**
+ * Make each frame of an allocated range a page of its own; records are populated. The first record changes last: to
+ * others it is one block, or single pages all.
+ */
 void frames_make_single(const struct zone *zone, struct pfn_range frames, unsigned int type);
 
 /**

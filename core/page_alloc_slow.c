@@ -4,7 +4,9 @@
  * a request fails. What differs between backends ends here.
  *
  * Invariants: a block that a caller holds has a head in state PAGE_ALLOCATED with its order and a reference count of at
- * least 1, and zero records inside. The zone lock is not held while records are populated.
+ * least 1, and zero records inside. The zone lock is not held while records are populated. What serves may change
+ * wherever this hart can be held: the backend is looked at with the lock held only, and a hart that has a block without
+ * a record is not held (harts_hold_defer()).
  */
 #define LOG_MODULE "page_alloc"
 #include "page_cache_private.h"
@@ -23,12 +25,16 @@
 static FPG_INLINE struct palloc_block zone_try(struct zone *zone, const struct palloc_req *req,
 					       struct pfn_range *want, const bool count)
 {
-	struct palloc *pa = zone->palloc;
 	unsigned long flags = spin_lock_irqsave(&zone->lock);
+	struct palloc *pa = zone->palloc;
 	struct palloc_block block = pa->ops->alloc(pa, req);
 	if (likely(block.err == 0)) {
 		zone->free_pages -= block.pages;
 		zone->counters.allocs += count;
+		block.recorded = (pa->ops->caps & PALLOC_CAP_RECORDS) != 0;
+		if (unlikely(!block.recorded)) {
+			harts_hold_defer();
+		}
 	} else if (block.err == -EAGAIN) {
 		*want = pa->want;
 	}
@@ -68,12 +74,11 @@ struct palloc_block zone_get(struct zone *zone, struct palloc_req *req)
 
 void zone_put(struct zone *zone, struct pfn_range range, bool counted)
 {
-	if (!zone_has(zone, PALLOC_CAP_FREE)) {
-		return;
-	}
 	unsigned long flags = spin_lock_irqsave(&zone->lock);
-	FPG_CHECK(zone->palloc->ops->free(zone->palloc, range) == 0);
-	zone->free_pages += pfn_range_pages(range);
+	if (zone_has(zone, PALLOC_CAP_FREE)) {
+		FPG_CHECK(zone->palloc->ops->free(zone->palloc, range) == 0);
+		zone->free_pages += pfn_range_pages(range);
+	}
 	zone->counters.frees += counted;
 	spin_unlock_irqrestore(&zone->lock, flags);
 }
@@ -88,7 +93,7 @@ static uint64_t cache_bits(const struct zone *zone, unsigned int order, enum mig
 	return (uint64_t)(zone->cache_base + type * PAGE_CACHE_ORDERS + order) << PAGE_CACHE_SHIFT;
 }
 
-/** Backends without records of their own: the head's may have to be populated. Return: done */
+/** Backends without records of their own: the head's may have to be populated. Return: done; else the block is back */
 static FPG_NOINLINE bool populate_head(struct zone *zone, const struct palloc_block *block)
 {
 	struct pfn_range head = { block->start, pfn_add(block->start, 1) };
@@ -97,6 +102,7 @@ static FPG_NOINLINE bool populate_head(struct zone *zone, const struct palloc_bl
 	}
 	zone_put(zone, (struct pfn_range){ block->start, pfn_add(block->start, block->pages) },
 		 true);
+	harts_hold_allow();
 	return false;
 }
 
@@ -118,7 +124,7 @@ static FPG_INLINE struct page *zone_alloc(struct zone *zone, gfp_t gfp, unsigned
 	if (unlikely(block.err != 0)) {
 		return NULL;
 	}
-	if (unlikely(!zone_has(zone, PALLOC_CAP_RECORDS)) && !populate_head(zone, &block)) {
+	if (unlikely(!block.recorded) && !populate_head(zone, &block)) {
 		return NULL;
 	}
 	struct page *page = pfn_to_page(block.start);
@@ -128,6 +134,9 @@ static FPG_INLINE struct page *zone_alloc(struct zone *zone, gfp_t gfp, unsigned
 	}
 	page->word = word;
 	page->second = 0;
+	if (unlikely(!block.recorded)) {
+		harts_hold_allow();
+	}
 	return page;
 }
 
@@ -146,8 +155,7 @@ static FPG_INLINE struct page *take_down_to(struct zone **list, gfp_t gfp, unsig
 			continue;
 		}
 		uint64_t room = watermark_room(zone, gfp, mark);
-		if (order < PAGE_CACHE_ORDERS && zone->cache_base != 0 &&
-		    page_alloc_debug_flags == 0) {
+		if (order < PAGE_CACHE_ORDERS && zone->cached && page_alloc_debug_flags == 0) {
 			page = page_cache_take(zone, gfp, order, room);
 		}
 		if (likely(room >> order != 0)) {
@@ -384,6 +392,26 @@ static FPG_NOINLINE struct page *unlock_and_go_on(gfp_t gfp, unsigned int order,
 	return gfp & __GFP_NOWARN ? NULL : fail(gfp, order);
 }
 
+/** The lock is held; @block comes from a backend without records: its head gets one. */
+static FPG_NOINLINE struct page *record_and_unlock(gfp_t gfp, unsigned int order, struct zone *zone,
+						   unsigned long flags, struct palloc_block block,
+						   uint64_t word)
+{
+	harts_hold_defer();
+	spin_unlock_irqrestore(&zone->lock, flags);
+	if (unlikely(!frame_populated(block.start)) && unlikely(!populate_head(zone, &block))) {
+		return page_alloc_any(gfp, order, 0);
+	}
+	struct page *page = pfn_to_page(block.start);
+	page->word = word;
+	page->second = 0;
+	harts_hold_allow();
+	if (unlikely(frame_reserve_low(zone))) {
+		frame_reserve_refill_now(zone);
+	}
+	return page;
+}
+
 /**
  * A plain request for a large block is served here when its first zone can; all else is somebody else's, by tail calls.
  * The zone, the migratetype and most of the record stand in the descriptor that the flags lead to.
@@ -418,17 +446,13 @@ struct page *page_alloc_slow(gfp_t gfp, unsigned int order)
 	}
 	zone->free_pages -= 1UL << order;
 	zone->counters.allocs++;
-	spin_unlock_irqrestore(&zone->lock, flags);
-	if (unlikely(!records) && unlikely(!frame_populated(block.start)) &&
-	    unlikely(!populate_head(zone, &block))) {
-		return page_alloc_any(gfp, order, PAGE_DEBUG_CALLER);
+	if (unlikely(!records)) {
+		return record_and_unlock(gfp, order, zone, flags, block, word);
 	}
+	spin_unlock_irqrestore(&zone->lock, flags);
 	struct page *page = pfn_to_page(block.start);
 	page->word = word;
 	page->second = 0;
-	if (unlikely(!records) && unlikely(frame_reserve_low(zone))) {
-		frame_reserve_refill_now(zone);
-	}
 	return page;
 }
 

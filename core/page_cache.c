@@ -205,11 +205,10 @@ static void raise_limit(struct page_caches *caches, struct page_cache *c)
 
 /* ---- filling --------------------------------------------------------------------------------- */
 
-/** A run for @c, its records populated. Return: err 0, or why not */
+/** A run for @c, its records populated, as zone_get() leaves it. Return: err 0, or why not */
 static struct palloc_block get_run(struct page_cache *c, uint32_t pages)
 {
 	struct zone *zone = c->zone;
-	bool records = zone_has(zone, PALLOC_CAP_RECORDS);
 	struct palloc_req req = {
 		.pages = pages,
 		.align_order = c->order,
@@ -222,10 +221,11 @@ static struct palloc_block get_run(struct page_cache *c, uint32_t pages)
 		req.pages >>= 1;
 		block = zone_get(zone, &req);
 	}
-	if (block.err == 0 && !records) {
+	if (block.err == 0 && !block.recorded) {
 		struct pfn_range run = { block.start, pfn_add(block.start, block.pages) };
 		if (zone_populate(zone, run) != 0) {
 			zone_put(zone, run, false);
+			harts_hold_allow();
 			block.err = -ENOMEM;
 		}
 	}
@@ -300,6 +300,11 @@ static void fill(struct page_caches *caches, struct page_cache *c, uint64_t most
 				 (struct pfn_range){ block.start,
 						     pfn_add(block.start, block.pages) },
 				 false);
+		}
+		if (!block.recorded) {
+			harts_hold_allow();
+		}
+		if (unlikely(drained)) {
 			break;
 		}
 		want -= block.pages;

@@ -140,6 +140,12 @@ void page_caches_route(struct page_caches *caches);
 FPG_MUST_CHECK int page_cache_init(void);
 void page_cache_reset(void);
 
+/** Whether the zone's backend lets caches in front of it. Return: that has changed, and routes are to follow */
+bool page_cache_zone_set(struct zone *zone);
+
+/** Route every hart's caches anew. Context: the others are held, all caches are empty */
+void page_cache_reroute_parked(void);
+
 /** Route every hart's caches anew and drain them: frees that the hot path took until now are on their way back. */
 void page_cache_reroute(void);
 

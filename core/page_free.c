@@ -123,7 +123,8 @@ int zone_free_range(struct zone *zone, struct pfn_range range, uint64_t pc)
 	unsigned long flags = spin_lock_irqsave(&zone->lock);
 	struct palloc *pa = zone->palloc;
 	uint64_t taken = take_single_pages(zone, range);
-	int err = taken == pages ? pa->ops->free(pa, range) : -EINVAL;
+	const bool can = taken == pages && (pa->ops->caps & PALLOC_CAP_FREE);
+	int err = can ? pa->ops->free(pa, range) : -EINVAL;
 	if (likely(err == 0)) {
 		if (!(pa->ops->caps & PALLOC_CAP_RECORDS)) {
 			frame_table_clear(range);

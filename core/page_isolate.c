@@ -35,12 +35,12 @@ static void set_isolated(struct zone *zone, uint32_t blocks)
 
 static int retag(struct zone *zone, struct pfn_range range, enum migratetype type)
 {
-	struct palloc *pa = zone->palloc;
 	struct pfn_range want;
 	int err;
 	do {
 		unsigned long flags = spin_lock_irqsave(&zone->lock);
-		err = pa->ops->retag(pa, range, type);
+		struct palloc *pa = zone->palloc;
+		err = zone_has(zone, PALLOC_CAP_CLASS) ? pa->ops->retag(pa, range, type) : -ENOTSUP;
 		want = pa->want;
 		spin_unlock_irqrestore(&zone->lock, flags);
 		if (err == -EAGAIN && zone_populate_all(zone, want) != 0) {

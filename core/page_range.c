@@ -26,10 +26,11 @@ bool frames_are_single_pages(const struct zone *zone, struct pfn_range frames)
 
 void frames_make_single(const struct zone *zone, struct pfn_range frames, unsigned int type)
 {
-	for (uint64_t n = frames.start.n; n < frames.end.n; n++) {
+	const uint64_t word = page_allocated_word(zone, 0, type);
+	for (uint64_t n = frames.end.n; n-- > frames.start.n;) {
 		struct page *page = pfn_to_page(pfn(n));
-		page->word = page_allocated_word(zone, 0, type);
 		page->second = 0;
+		__atomic_store_n(&page->word, word, __ATOMIC_RELEASE);
 	}
 }
 
@@ -82,8 +83,12 @@ static struct zone *range_zone(struct pfn_range range)
 static int free_range_for(struct pfn_range range, uint64_t pc)
 {
 	struct zone *zone = range_zone(range);
-	return zone != NULL && zone_has(zone, PALLOC_CAP_FREE) ? zone_free_range(zone, range, pc) :
-								 -EINVAL;
+	return zone != NULL ? zone_free_range(zone, range, pc) : -EINVAL;
+}
+
+static bool whole_block(uint64_t word, unsigned int order)
+{
+	return page_word_state(word) == PAGE_ALLOCATED && page_word_order(word) == order;
 }
 
 void free_pages_exact(const void *addr, size_t bytes)
@@ -93,8 +98,9 @@ void free_pages_exact(const void *addr, size_t bytes)
 	}
 	pfn_t first = phys_to_pfn(port_virt_to_phys(addr));
 	uint64_t pages = ALIGN_UP(bytes, PAGE_SIZE) / PAGE_SIZE;
-	struct zone *zone = pages != 0 ? pfn_to_zone(first) : NULL;
-	if (zone != NULL && !zone_has(zone, PALLOC_CAP_SUBFREE)) {
+	const struct zone *zone = pages > 1 ? pfn_to_zone(first) : NULL;
+	/* One block, when a backend served that could not take the rest of it back; no matter who serves now. */
+	if (zone != NULL && whole_block(pfn_to_page(first)->word, log2_ceil(pages))) {
 		page_free_for(pfn_to_page(first), log2_ceil(pages), PAGE_DEBUG_CALLER);
 		return;
 	}
@@ -111,7 +117,6 @@ int alloc_contig_range(struct pfn_range range, gfp_t gfp, pfn_t *blocker)
 	if (zone == NULL || gfp_refusal(gfp) != NULL) {
 		return -EINVAL;
 	}
-	struct palloc *pa = zone->palloc;
 	if (!zone_has(zone, PALLOC_CAP_CLAIM)) {
 		return -ENOTSUP;
 	}
@@ -120,7 +125,9 @@ int alloc_contig_range(struct pfn_range range, gfp_t gfp, pfn_t *blocker)
 	while (err == 0) {
 		struct pfn_range want = { { 0 }, { 0 } };
 		unsigned long flags = spin_lock_irqsave(&zone->lock);
-		err = pa->ops->claim(pa, range, blocker);
+		struct palloc *pa = zone->palloc;
+		err = zone_has(zone, PALLOC_CAP_CLAIM) ? pa->ops->claim(pa, range, blocker) :
+							 -ENOTSUP;
 		if (err == 0) {
 			zone->free_pages -= pfn_range_pages(range);
 			zone->counters.allocs++;

@@ -121,6 +121,16 @@ uint64_t watermark_room_privileged(const struct zone *zone, gfp_t gfp, enum zone
 
 /* ---- pageblocks for atomic requests ---------------------------------------------------------- */
 
+/** The lock is held. To a backend without types, a type is a note for who serves next. */
+static int set_type(struct zone *zone, struct pfn_range block, enum migratetype to)
+{
+	if (zone_has(zone, PALLOC_CAP_CLASS)) {
+		return zone->palloc->ops->retag(zone->palloc, block, to);
+	}
+	pageblock_set_range(&zone->pageblocks, block, to);
+	return 0;
+}
+
 /** One pageblock more may be kept. The answer holds with the zone's lock. */
 static bool highatomic_room(const struct zone *zone)
 {
@@ -140,7 +150,7 @@ static bool change_block(struct zone *zone, pfn_t f, enum migratetype to)
 				   pageblock_type(&zone->pageblocks, f) < MIGRATE_HIGHATOMIC &&
 					   highatomic_room(zone) :
 				   pageblock_type(&zone->pageblocks, f) == MIGRATE_HIGHATOMIC);
-		err = is ? zone->palloc->ops->retag(zone->palloc, range, to) : -EINVAL;
+		err = is ? set_type(zone, range, to) : -EINVAL;
 		if (err == 0) {
 			uint64_t pages = PAGEBLOCK_NR_PAGES;
 			zone->highatomic_pages += to == MIGRATE_HIGHATOMIC ? pages : 0 - pages;
@@ -172,7 +182,7 @@ void highatomic_reserve(struct zone *zone, struct page *page)
 
 bool highatomic_unreserve(struct zone *zone)
 {
-	if (zone->highatomic_pages == 0 || !zone_has(zone, PALLOC_CAP_CLASS)) {
+	if (zone->highatomic_pages == 0) {
 		return false;
 	}
 	const struct pageblock_map *map = &zone->pageblocks;

@@ -110,7 +110,11 @@ bool buddy_lookup(const struct buddy *b, uint64_t n, struct buddy_block *out)
 
 void buddy_mark_cut(struct buddy *b, uint64_t start, uint64_t end)
 {
-	bits_set_range(b->cut, buddy_block_index(b, start), buddy_block_index(b, end - 1) + 1);
+	const uint64_t first = buddy_block_index(b, start);
+	const uint64_t last = buddy_block_index(b, end - 1);
+	if (first != last || !bits_test(b->cut, first)) {
+		bits_set_range(b->cut, first, last + 1);
+	}
 }
 
 void buddy_unfresh(struct buddy *b, uint64_t n)
@@ -237,20 +241,37 @@ static void add_whole(struct palloc *pa, uint64_t start, uint64_t end)
 	}
 }
 
+/** One frame behind all others: most runs of fragmented memory are so. */
+static int add_free_page(struct palloc *pa, uint64_t n)
+{
+	struct buddy *b = buddy_of(pa);
+	if (buddy_record_missing(pa, n)) {
+		return -EAGAIN;
+	}
+	b->free_pages++;
+	buddy_mark_cut(b, n, n + 1);
+	buddy_merge_block(pa, n, 0);
+	return 0;
+}
+
 static int add_free(struct palloc *pa, uint64_t start, uint64_t end)
 {
 	struct buddy *b = buddy_of(pa);
+	if (end - start == 1 && start >= b->added_end) {
+		return add_free_page(pa, start);
+	}
 	uint64_t whole = ALIGN_UP(start, MAX_ORDER_NR_PAGES);
 	uint64_t whole_end = ALIGN_DOWN(end, MAX_ORDER_NR_PAGES);
 	if (whole >= whole_end) {
 		whole = end;
 		whole_end = end;
 	}
-	if (managed_already(b, start, end)) {
+	if (start < b->added_end && managed_already(b, start, end)) {
 		return -EINVAL;
 	}
 	if (buddy_pieces_missing(pa, start, whole) || buddy_pieces_missing(pa, whole_end, end) ||
-	    (b->map->special != 0 && special_missing(pa, start, end))) {
+	    (b->map->special != 0 && end - start > PAGEBLOCK_NR_PAGES &&
+	     special_missing(pa, start, end))) {
 		return -EAGAIN;
 	}
 	b->free_pages += end - start;
@@ -285,13 +306,15 @@ static uint64_t next_head(const struct buddy *b, uint64_t n, uint64_t end)
 /**
  * Adopt [start, end): heads that are there stay, what lies between them becomes blocks.
  * @commit  false: only find out what is missing
+ * @gaps    set when there is something between heads
  */
-static int adopt(struct palloc *pa, uint64_t start, uint64_t end, bool commit)
+static int adopt(struct palloc *pa, uint64_t start, uint64_t end, bool commit, bool *gaps)
 {
 	struct buddy *b = buddy_of(pa);
 	uint64_t n = start;
 	while (n < end) {
 		uint64_t head = next_head(b, n, end);
+		*gaps = *gaps || head != n;
 		if (!commit && buddy_pieces_missing(pa, n, head)) {
 			return -EAGAIN;
 		}
@@ -312,9 +335,22 @@ static int adopt(struct palloc *pa, uint64_t start, uint64_t end, bool commit)
 	return 0;
 }
 
+/** [start, end) is one block in use, and its head says so. */
+static inline bool is_held_block(const struct buddy *b, uint64_t start, uint64_t end)
+{
+	const uint64_t word = buddy_page(start)->word;
+	return (word & (PAGE_ZONE_MASK | BUDDY_HELD)) == b->held_bits &&
+	       end - start == 1ULL << page_word_order(word) &&
+	       !fresh_test(&b->fresh, buddy_block_index(b, start));
+}
+
 static int add_allocated(struct palloc *pa, uint64_t start, uint64_t end)
 {
 	struct buddy *b = buddy_of(pa);
+	if (start >= b->added_end && is_held_block(b, start, end)) {
+		buddy_mark_cut(b, start, end);
+		return 0;
+	}
 	for (uint64_t i = buddy_block_index(b, start); i <= buddy_block_index(b, end - 1); i++) {
 		struct buddy_block block;
 		uint64_t first = b->base + (i << MAX_PAGE_ORDER);
@@ -327,12 +363,13 @@ static int add_allocated(struct palloc *pa, uint64_t start, uint64_t end)
 			return -EINVAL;
 		}
 	}
-	int err = adopt(pa, start, end, false);
+	bool gaps = false;
+	int err = adopt(pa, start, end, false, &gaps);
 	if (err != 0) {
 		return err;
 	}
 	buddy_mark_cut(b, start, end);
-	return adopt(pa, start, end, true);
+	return gaps ? adopt(pa, start, end, true, &gaps) : 0;
 }
 
 static int buddy_add(struct palloc *pa, const struct palloc_run *run)
@@ -351,6 +388,7 @@ static int buddy_add(struct palloc *pa, const struct palloc_run *run)
 	}
 	if (err == 0) {
 		b->managed_pages += end - start;
+		b->added_end = end > b->added_end ? end : b->added_end;
 	}
 	return err;
 }

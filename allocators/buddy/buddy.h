@@ -68,6 +68,8 @@ struct buddy {
 	uint64_t frames;
 	uint64_t free_pages;
 	uint64_t managed_pages;
+	/** No frame from here on was ever added: adding in ascending order need not look. */
+	uint64_t added_end;
 	struct pageblock_map *map;
 	/** Bit k: list[k][type] is not empty; whole pageblocks only. */
 	uint32_t nonempty[MIGRATE_TYPE_COUNT];

@@ -160,7 +160,7 @@ static void run_short(void)
 		free_on(hart, alloc_on(hart, GFP_KERNEL, 0), 0);
 		free_on(hart, alloc_on(hart, GFP_USER_MOVABLE, 1), 1);
 	}
-	EXPECT(page_cache_pages(zone) > 0 || zone->cache_base == 0);
+	EXPECT(page_cache_pages(zone) > 0 || !zone->cached);
 	while (alloc_pages(GFP_NOWAIT | __GFP_NOWARN | __GFP_MEMALLOC, 0) != NULL) {
 	}
 	EXPECT(page_cache_pages(NULL) == 0);

@@ -112,7 +112,8 @@ struct palloc_block {
 	uint32_t pages;
 	/** Where it really came from. */
 	uint8_t type; /* enum migratetype */
-	uint8_t reserved;
+	/** The front end's: the backend that served keeps records. */
+	uint8_t recorded;
 	int16_t err;
 };
 
@@ -225,6 +226,16 @@ enum palloc_state {
 	PALLOC_RETIRED,
 };
 
+/** Where an instance's metadata came from, and goes back to. */
+enum palloc_meta_source {
+	/** memblock, at boot. */
+	PALLOC_META_MEMBLOCK,
+	/** Single pages, contiguous. */
+	PALLOC_META_PAGES,
+	/** Single pages, mapped side by side (struct palloc_meta_ops). */
+	PALLOC_META_MAPPED,
+};
+
 /**
  * One instance: a zone's allocator. The backend keeps its own state in the metadata it was given
  * (priv).
@@ -237,6 +248,8 @@ struct palloc {
 	enum palloc_state state;
 	void *meta;
 	size_t meta_bytes;
+	/** The front end's: enum palloc_meta_source. */
+	uint8_t meta_source;
 	void *priv;
 	struct palloc *parent;
 	/** Migratetypes of the zone's pageblocks; outlives the instance. */
