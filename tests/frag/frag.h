@@ -31,9 +31,10 @@ void frag_target_backend(struct frag_target *t, const struct palloc_ops *ops, ui
 void frag_target_front(struct frag_target *t, const struct palloc_ops *ops, uint64_t bytes);
 /**
  * The rule of Linux 6.1 for placing blocks and stealing pageblocks, told from its documentation and written anew: last
- * in, first out; the smallest order first; blocks of other types the largest first. With a cache in front like its own.
+ * in, first out; the smallest order first; blocks of other types the largest first. @caches: with a hart's cache in front
+ * like its own (orders 0 to 3, by the pageblock's type, batches of 63 pages, high as on one hart), else without any.
  */
-void frag_target_linux(struct frag_target *t, uint64_t bytes);
+void frag_target_linux(struct frag_target *t, uint64_t bytes, bool caches);
 
 /* ---- what is left ---------------------------------------------------------------------------- */
 

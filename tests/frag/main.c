@@ -14,17 +14,24 @@
 
 /** Which target a row is about. */
 struct kind {
+	/** NULL: Linux's rule. */
 	const struct palloc_ops *ops;
+	/** Per-hart caches in front. */
 	bool front;
 };
 
+static enum {
+	ALL_LOADS,
+	ONLY_SINGLE,
+	ONLY_MIXED
+} loads;
 static uint64_t bytes = 4096ULL << 20;
 static uint64_t seed;
 
 static void start(struct frag_target *t, const struct kind *kind)
 {
 	if (kind->ops == NULL) {
-		frag_target_linux(t, bytes);
+		frag_target_linux(t, bytes, kind->front);
 	} else if (kind->front) {
 		frag_target_front(t, kind->ops, bytes);
 	} else {
@@ -69,15 +76,25 @@ static void mixed(const struct kind *kind, unsigned int full)
 	t.stop(t.ctx);
 }
 
-static void all(const struct kind *kind)
+static void all(const struct kind *kind, const char *only)
 {
+	const char *name = kind->ops != NULL ? kind->ops->name : "linux-like";
+	char full[64];
+	snprintf(full, sizeof(full), "%s%s", name, kind->front ? "+caches" : "");
+	if (only != NULL && strcmp(only, name) != 0 && strcmp(only, full) != 0) {
+		return;
+	}
 	for (int start_with = FRAG_PACKED; start_with <= FRAG_SCATTERED; start_with++) {
 		for (int step = FRAG_ONE_BY_ONE; step <= FRAG_ROUND_BY_ROUND; step++) {
-			reallocate(kind, (enum frag_start)start_with, (enum frag_step)step);
+			if (loads != ONLY_MIXED) {
+				reallocate(kind, (enum frag_start)start_with, (enum frag_step)step);
+			}
 		}
 	}
-	mixed(kind, 85);
-	mixed(kind, 95);
+	if (loads != ONLY_SINGLE) {
+		mixed(kind, 85);
+		mixed(kind, 95);
+	}
 }
 
 int main(int argc, char **argv)
@@ -93,12 +110,15 @@ int main(int argc, char **argv)
 	seed = sim_seed(20240511);
 	printf("%llu MiB, 85 %% in use, 10 %% reallocated in each of 100 rounds\n",
 	       (unsigned long long)(bytes >> 20));
-	for (unsigned int i = 0; palloc_table[i] != NULL; i++) {
-		if (argc < 3 || strcmp(argv[2], palloc_table[i]->name) == 0) {
-			all(&(struct kind){ palloc_table[i], false });
-			all(&(struct kind){ palloc_table[i], true });
-		}
+	const char *only = argc > 2 && argv[2][0] != '\0' ? argv[2] : NULL;
+	if (argc > 3) {
+		loads = strcmp(argv[3], "mixed") == 0 ? ONLY_MIXED : ONLY_SINGLE;
 	}
-	all(&(struct kind){ NULL, false });
+	for (unsigned int i = 0; palloc_table[i] != NULL; i++) {
+		all(&(struct kind){ palloc_table[i], false }, only);
+		all(&(struct kind){ palloc_table[i], true }, only);
+	}
+	all(&(struct kind){ NULL, false }, only);
+	all(&(struct kind){ NULL, true }, only);
 	return 0;
 }

@@ -45,7 +45,7 @@ static void scattered_memory_becomes_whole_again(void **state)
 		frag_target_backend(&t, &buddy_palloc_ops, RAM_BYTES);
 		struct frag_state s = run(&t, FRAG_SCATTERED, (enum frag_step)step, 100, seed);
 		assert_true(s.whole_pages + 2 * PAGEBLOCK_NR_PAGES > s.free_pages);
-		frag_target_linux(&t, RAM_BYTES);
+		frag_target_linux(&t, RAM_BYTES, true);
 		s = run(&t, FRAG_SCATTERED, (enum frag_step)step, 100, seed);
 		assert_true(s.whole_pages * 2 < s.free_pages);
 	}
