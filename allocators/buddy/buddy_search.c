@@ -238,9 +238,10 @@ static enum found find_raid(struct palloc *pa, unsigned int type, unsigned int o
 	if (found == FOUND_NOTHING && fallbacks[type][0] != FALLBACK_END) {
 		found = try_fresh(pa, order, flags, c);
 	}
-	if (found == FOUND_NOTHING) {
-		found = try_akin(pa, type, order, flags, c);
+	if (found != FOUND_NOTHING || (flags & PALLOC_REQ_UNMIXED)) {
+		return found;
 	}
+	found = try_akin(pa, type, order, flags, c);
 	orders = all & ((1U << PAGEBLOCK_ORDER) - 1);
 	while (orders != 0 && found == FOUND_NOTHING) {
 		unsigned int k = bit_highest(orders);
