@@ -4,7 +4,7 @@
  * whose neighbour is about to complete a larger one goes to the end), the smallest order first, other types' blocks the
  * largest first; with or without one hart's cache of orders 0 to 3 in front. Told from its documentation, written anew; only to compare with.
  */
-#include "frag.h"
+#include "frag_host.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -357,10 +357,13 @@ void frag_target_linux(struct frag_target *t, uint64_t bytes, bool caches)
 		.name = "linux-like",
 		.ctx = r,
 		.span = { pfn(r->base), pfn(r->base + r->frames) },
+		.pages = r->frames,
 		.alloc = rule_alloc,
 		.free = rule_free,
 		.walk = rule_walk,
 		.check = rule_check,
 		.stop = rule_stop,
+		.notes = frag_host_notes,
+		.notes_free = frag_host_notes_free,
 	};
 }

@@ -39,6 +39,14 @@ static void start(struct frag_target *t, const struct kind *kind)
 	}
 }
 
+static void must(int err)
+{
+	if (err != 0) {
+		fprintf(stderr, "frag: error %d\n", err);
+		exit(2);
+	}
+}
+
 static void reallocate(const struct kind *kind, enum frag_start start_with, enum frag_step step)
 {
 	const struct frag_load load = { start_with, step, 85, 10, 100, seed };
@@ -46,7 +54,7 @@ static void reallocate(const struct kind *kind, enum frag_start start_with, enum
 	struct frag_state before;
 	struct frag_state after;
 	start(&t, kind);
-	frag_reallocate(&t, &load, &before, &after);
+	must(frag_reallocate(&t, &load, &before, &after));
 	unsigned int from = frag_permille(before.whole_pages, before.free_pages);
 	unsigned int to = frag_permille(after.whole_pages, after.free_pages);
 	printf("FRAG %s%s %s %s whole %u.%u%% -> %u.%u%% digest %016llx\n", t.name,
@@ -63,7 +71,7 @@ static void mixed(const struct kind *kind, unsigned int full)
 	struct frag_target t;
 	struct frag_state s;
 	start(&t, kind);
-	frag_mixed(&t, &load, &s);
+	must(frag_mixed(&t, &load, &s));
 	unsigned int mix = frag_permille(s.mixed_blocks, s.used_blocks);
 	unsigned int whole = frag_permille(s.whole_pages, s.free_pages);
 	printf("FRAG %s%s mixed %u%% foreign %u.%u%% of %llu pageblocks, pinned %llu (least %llu), whole %u.%u%% "
@@ -107,7 +115,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	log_set_console_level(LOG_WARN);
-	seed = sim_seed(20240511);
+	seed = sim_seed(FRAG_SEED);
 	printf("%llu MiB, 85 %% in use, 10 %% reallocated in each of 100 rounds\n",
 	       (unsigned long long)(bytes >> 20));
 	const char *only = argc > 2 && argv[2][0] != '\0' ? argv[2] : NULL;

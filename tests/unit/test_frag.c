@@ -30,7 +30,7 @@ static struct frag_state run(struct frag_target *t, enum frag_start start, enum 
 	const struct frag_load load = { start, step, 85, 10, rounds, seed };
 	struct frag_state before;
 	struct frag_state after;
-	frag_reallocate(t, &load, &before, &after);
+	assert_int_equal(frag_reallocate(t, &load, &before, &after), 0);
 	t->stop(t->ctx);
 	return after;
 }
@@ -202,10 +202,10 @@ static void fewer_pageblocks_have_foreign_pages_than_with_linux(void **state)
 		} else {
 			frag_target_backend(&t, &buddy_palloc_ops, RAM_BYTES);
 		}
-		frag_mixed(&t, &load, &ours);
+		assert_int_equal(frag_mixed(&t, &load, &ours), 0);
 		t.stop(t.ctx);
 		frag_target_linux(&t, RAM_BYTES, caches);
-		frag_mixed(&t, &load, &theirs);
+		assert_int_equal(frag_mixed(&t, &load, &theirs), 0);
 		t.stop(t.ctx);
 		print_message("%u %% full%s: %u.%u %% against %u.%u %%\n", load.full,
 			      caches ? ", caches" : "",
