@@ -68,8 +68,11 @@ void page_free_odd(struct page *page, const struct page_cache *c, uint64_t word)
  */
 struct palloc_block zone_get(struct zone *zone, struct palloc_req *req);
 
-/** Put back what zone_get() gave; with a backend that cannot free, the block stays out of use. */
-void zone_put(struct zone *zone, struct pfn_range range);
+/**
+ * Put back what zone_get() gave; with a backend that cannot free, the block stays out of use. @counted: it was counted as
+ * allocated. No lock held.
+ */
+void zone_put(struct zone *zone, struct pfn_range range, bool counted);
 
 /** Add a free run's blocks to @blocks, as a buddy system would cut it. */
 void count_free_blocks(uint64_t blocks[MAX_PAGE_ORDER + 1], struct pfn_range run);
@@ -137,13 +140,23 @@ static inline uint64_t page_allocated_word(const struct zone *zone, unsigned int
 	return page_word(PAGE_ALLOCATED, order, type, zone->id) | 1ULL << PAGE_REF_SHIFT;
 }
 
-/** Every record of @frames is a single page that a caller holds alone. */
+/** The word of a single page that a caller holds alone. */
+static inline bool page_word_is_single(const struct zone *zone, uint64_t word)
+{
+	const uint64_t mask = PAGE_STATE_MASK | PAGE_ORDER_MASK | PAGE_ZONE_MASK | PAGE_REF_MASK;
+	return ((word ^ page_allocated_word(zone, 0, 0)) & mask) == 0;
+}
+
+/** Every record of @frames is such a page's; a moment later it may be otherwise. */
 bool frames_are_single_pages(const struct zone *zone, struct pfn_range frames);
 
 /** Make each frame of an allocated range a page of its own; records are populated. */
 void frames_make_single(const struct zone *zone, struct pfn_range frames, unsigned int type);
 
-/** Give a checked range back, for @pc. Return: 0 | -EINVAL, nothing changed; counted as refused */
+/**
+ * Give single pages back, for @pc, all or none. Context: no zone lock held
+ * Return: 0 | -EINVAL (one is none, or somebody else is freeing it): nothing changed; counted as refused
+ */
 FPG_MUST_CHECK int zone_free_range(struct zone *zone, struct pfn_range range, uint64_t pc);
 
 void page_free_reset(void);

@@ -19,15 +19,16 @@
 
 /* ---- one zone -------------------------------------------------------------------------------- */
 
-/** Ask the zone's backend once. */
+/** Ask the zone's backend once. @count: it is a request of a caller's, not a run for a cache */
 static FPG_INLINE struct palloc_block zone_try(struct zone *zone, const struct palloc_req *req,
-					       struct pfn_range *want)
+					       struct pfn_range *want, const bool count)
 {
 	struct palloc *pa = zone->palloc;
 	unsigned long flags = spin_lock_irqsave(&zone->lock);
 	struct palloc_block block = pa->ops->alloc(pa, req);
 	if (likely(block.err == 0)) {
 		zone->free_pages -= block.pages;
+		zone->counters.allocs += count;
 	} else if (block.err == -EAGAIN) {
 		*want = pa->want;
 	}
@@ -36,7 +37,7 @@ static FPG_INLINE struct palloc_block zone_try(struct zone *zone, const struct p
 }
 
 static FPG_NOINLINE struct palloc_block
-zone_get_populating(struct zone *zone, struct palloc_req *req, struct pfn_range want)
+zone_get_populating(struct zone *zone, struct palloc_req *req, struct pfn_range want, bool count)
 {
 	struct palloc_block block;
 	do {
@@ -44,27 +45,28 @@ zone_get_populating(struct zone *zone, struct palloc_req *req, struct pfn_range 
 			FPG_CHECK(!(req->flags & PALLOC_REQ_POPULATED));
 			req->flags |= PALLOC_REQ_POPULATED;
 		}
-		block = zone_try(zone, req, &want);
+		block = zone_try(zone, req, &want, count);
 	} while (block.err == -EAGAIN);
 	return block;
 }
 
-static FPG_INLINE struct palloc_block zone_get_inline(struct zone *zone, struct palloc_req *req)
+static FPG_INLINE struct palloc_block zone_get_inline(struct zone *zone, struct palloc_req *req,
+						      const bool count)
 {
 	struct pfn_range want;
-	struct palloc_block block = zone_try(zone, req, &want);
+	struct palloc_block block = zone_try(zone, req, &want, count);
 	if (unlikely(block.err == -EAGAIN)) {
-		block = zone_get_populating(zone, req, want);
+		block = zone_get_populating(zone, req, want, count);
 	}
 	return block;
 }
 
 struct palloc_block zone_get(struct zone *zone, struct palloc_req *req)
 {
-	return zone_get_inline(zone, req);
+	return zone_get_inline(zone, req, false);
 }
 
-void zone_put(struct zone *zone, struct pfn_range range)
+void zone_put(struct zone *zone, struct pfn_range range, bool counted)
 {
 	if (!zone_has(zone, PALLOC_CAP_FREE)) {
 		return;
@@ -72,6 +74,7 @@ void zone_put(struct zone *zone, struct pfn_range range)
 	unsigned long flags = spin_lock_irqsave(&zone->lock);
 	FPG_CHECK(zone->palloc->ops->free(zone->palloc, range) == 0);
 	zone->free_pages += pfn_range_pages(range);
+	zone->counters.frees += counted;
 	spin_unlock_irqrestore(&zone->lock, flags);
 }
 
@@ -92,7 +95,8 @@ static FPG_NOINLINE bool populate_head(struct zone *zone, const struct palloc_bl
 	if (zone_populate(zone, head) == 0) {
 		return true;
 	}
-	zone_put(zone, (struct pfn_range){ block->start, pfn_add(block->start, block->pages) });
+	zone_put(zone, (struct pfn_range){ block->start, pfn_add(block->start, block->pages) },
+		 true);
 	return false;
 }
 
@@ -111,7 +115,7 @@ static FPG_INLINE struct page *zone_alloc(struct zone *zone, gfp_t gfp, unsigned
 	if (unlikely(gfp_is_atomic(gfp) || (gfp & __GFP_MEMALLOC))) {
 		req.flags |= PALLOC_REQ_HIGH;
 	}
-	struct palloc_block block = zone_get_inline(zone, &req);
+	struct palloc_block block = zone_get_inline(zone, &req, true);
 	if (unlikely(block.err != 0)) {
 		return NULL;
 	}
@@ -125,7 +129,6 @@ static FPG_INLINE struct page *zone_alloc(struct zone *zone, gfp_t gfp, unsigned
 	}
 	page->word = word;
 	page->second = 0;
-	__atomic_fetch_add(&zone->counters.allocs, 1, __ATOMIC_RELAXED);
 	return page;
 }
 
@@ -285,8 +288,10 @@ static FPG_NOINLINE struct page *fail(gfp_t gfp, unsigned int order)
 static FPG_NOINLINE struct page *refuse(gfp_t gfp, unsigned int order)
 {
 	const char *refusal = gfp_refusal(gfp);
-	pr_warn("order %u with gfp 0x%x refused: %s", order, gfp,
-		refusal != NULL ? refusal : "larger than the largest block");
+	if (!(gfp & __GFP_NOWARN)) {
+		pr_warn("order %u with gfp 0x%x refused: %s", order, gfp,
+			refusal != NULL ? refusal : "larger than the largest block");
+	}
 	return NULL;
 }
 
@@ -335,11 +340,6 @@ struct page *page_alloc_for(int nid, gfp_t gfp, unsigned int order, uint64_t pc)
 	return alloc_at(node_for(nid, gfp), gfp, order, pc);
 }
 
-struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
-{
-	return page_alloc_for(nid, gfp, order, PAGE_DEBUG_CALLER);
-}
-
 /** A hart that no node is said for belongs to node 0. */
 static FPG_NOINLINE struct page *alloc_homeless(gfp_t gfp, unsigned int order, uint64_t pc)
 {
@@ -355,6 +355,12 @@ FPG_NOINLINE struct page *page_alloc_any(gfp_t gfp, unsigned int order, uint64_t
 		return alloc_homeless(gfp, order, pc);
 	}
 	return alloc_at(node, gfp, order, pc);
+}
+
+struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
+{
+	return nid == NUMA_NO_NODE ? page_alloc_any(gfp, order, PAGE_DEBUG_CALLER) :
+				     page_alloc_for(nid, gfp, order, PAGE_DEBUG_CALLER);
 }
 
 /** A plain request that its first zone could not serve: the other zones, and whatever else may help. */
@@ -435,7 +441,6 @@ struct page *page_alloc_slow(gfp_t gfp, unsigned int order)
 	spin_unlock_irqrestore(&zone->lock, flags);
 	if (unlikely(!records) && unlikely(!frame_populated(block.start)) &&
 	    unlikely(!populate_head(zone, &block))) {
-		__atomic_fetch_add(&zone->counters.frees, 1, __ATOMIC_RELAXED);
 		return page_alloc_any(gfp, order, PAGE_DEBUG_CALLER);
 	}
 	struct page *page = pfn_to_page(block.start);

@@ -225,7 +225,7 @@ static struct palloc_block get_run(struct page_cache *c, uint32_t pages, uint32_
 	if (block.err == 0 && !records) {
 		struct pfn_range run = { block.start, pfn_add(block.start, block.pages) };
 		if (zone_populate(zone, run) != 0) {
-			zone_put(zone, run);
+			zone_put(zone, run, false);
 			block.err = -ENOMEM;
 		}
 	}
@@ -271,6 +271,7 @@ static void push_run(struct page_cache *c, const struct palloc_block *block)
 /** Fill the empty @c, with at most @most pages. @flags: PALLOC_REQ_UNMIXED or 0 */
 static void fill(struct page_caches *caches, struct page_cache *c, uint64_t most, uint32_t flags)
 {
+	struct zone *zone = c->zone;
 	if (c->limit == 0) {
 		make_room(caches, c);
 	}
@@ -288,12 +289,19 @@ static void fill(struct page_caches *caches, struct page_cache *c, uint64_t most
 			break;
 		}
 		irq = port_irq_save_hot();
-		/* Somebody drained meanwhile. */
-		if (unlikely(c->limit == 0)) {
-			raise_limit(caches, c);
+		/* Somebody drained meanwhile, perhaps to isolate just these frames: they are given back as all others were. */
+		const bool drained = c->limit == 0;
+		if (likely(!drained)) {
+			push_run(c, &block);
 		}
-		push_run(c, &block);
 		port_irq_restore_hot(irq);
+		if (unlikely(drained)) {
+			zone_put(zone,
+				 (struct pfn_range){ block.start,
+						     pfn_add(block.start, block.pages) },
+				 false);
+			break;
+		}
 		want -= block.pages;
 	}
 }

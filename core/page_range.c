@@ -9,16 +9,15 @@
 
 #include "fpg/base/bits.h"
 #include "fpg/base/range.h"
+#include "fpg/core/fail_boot.h"
 #include "fpg/core/log.h"
 
 #include <errno.h>
 
 bool frames_are_single_pages(const struct zone *zone, struct pfn_range frames)
 {
-	uint64_t mask = PAGE_STATE_MASK | PAGE_ORDER_MASK | PAGE_ZONE_MASK | PAGE_REF_MASK;
-	uint64_t expected = page_allocated_word(zone, 0, 0) & mask;
 	for (uint64_t n = frames.start.n; n < frames.end.n; n++) {
-		if ((pfn_to_page(pfn(n))->word & mask) != expected) {
+		if (!page_word_is_single(zone, pfn_to_page(pfn(n))->word)) {
 			return false;
 		}
 	}
@@ -34,15 +33,6 @@ void frames_make_single(const struct zone *zone, struct pfn_range frames, unsign
 	}
 }
 
-/** Give single pages back; their records are checked. */
-static int give_back(struct zone *zone, struct pfn_range frames, uint64_t pc)
-{
-	if (!zone_has(zone, PALLOC_CAP_RECORDS)) {
-		frame_table_clear(frames);
-	}
-	return zone_free_range(zone, frames, pc);
-}
-
 void *alloc_pages_exact(size_t bytes, gfp_t gfp)
 {
 	if (bytes == 0 || bytes > PAGE_SIZE << MAX_PAGE_ORDER) {
@@ -53,7 +43,7 @@ void *alloc_pages_exact(size_t bytes, gfp_t gfp)
 	uint64_t pages = ALIGN_UP(bytes, PAGE_SIZE) / PAGE_SIZE;
 	unsigned int order = log2_ceil(pages);
 	const uint64_t pc = PAGE_DEBUG_CALLER;
-	struct page *page = page_alloc_for(0, gfp, order, pc);
+	struct page *page = page_alloc_any(gfp, order, pc);
 	if (page == NULL) {
 		return NULL;
 	}
@@ -70,7 +60,7 @@ void *alloc_pages_exact(size_t bytes, gfp_t gfp)
 	frames_make_single(zone, block, gfp_migratetype(gfp));
 	struct pfn_range rest = { pfn_add(first, pages), block.end };
 	if (rest.start.n < rest.end.n) {
-		FPG_CHECK(give_back(zone, rest, pc) == 0);
+		FPG_CHECK(zone_free_range(zone, rest, pc) == 0);
 	}
 	return page_address(page);
 }
@@ -92,11 +82,8 @@ static struct zone *range_zone(struct pfn_range range)
 static int free_range_for(struct pfn_range range, uint64_t pc)
 {
 	struct zone *zone = range_zone(range);
-	if (zone == NULL || !frames_are_single_pages(zone, range) ||
-	    !zone_has(zone, PALLOC_CAP_FREE)) {
-		return -EINVAL;
-	}
-	return give_back(zone, range, pc);
+	return zone != NULL && zone_has(zone, PALLOC_CAP_FREE) ? zone_free_range(zone, range, pc) :
+								 -EINVAL;
 }
 
 void free_pages_exact(const void *addr, size_t bytes)
@@ -128,7 +115,7 @@ int alloc_contig_range(struct pfn_range range, gfp_t gfp, pfn_t *blocker)
 	if (!zone_has(zone, PALLOC_CAP_CLAIM)) {
 		return -ENOTSUP;
 	}
-	int err = zone_populate_all(zone, range);
+	int err = fail_boot_now("alloc_contig_range") ? -ENOMEM : zone_populate_all(zone, range);
 	bool drained = false;
 	while (err == 0) {
 		struct pfn_range want = { { 0 }, { 0 } };

@@ -121,8 +121,14 @@ uint64_t watermark_room_privileged(const struct zone *zone, gfp_t gfp, enum zone
 
 /* ---- pageblocks for atomic requests ---------------------------------------------------------- */
 
-/** Change the type of the pageblock at @f when it is @from. Return: done */
-static bool change_block(struct zone *zone, pfn_t f, enum migratetype from, enum migratetype to)
+/** One pageblock more may be kept. The answer holds with the zone's lock. */
+static bool highatomic_room(const struct zone *zone)
+{
+	return zone->highatomic_pages + PAGEBLOCK_NR_PAGES <= zone->highatomic_most;
+}
+
+/** Make the pageblock at @f HIGHATOMIC, if there is room for one more, or, from that, @to. Return: done */
+static bool change_block(struct zone *zone, pfn_t f, enum migratetype to)
 {
 	struct pfn_range range = { f, pfn_add(f, PAGEBLOCK_NR_PAGES) };
 	struct pfn_range want = { { 0 }, { 0 } };
@@ -130,9 +136,10 @@ static bool change_block(struct zone *zone, pfn_t f, enum migratetype from, enum
 	do {
 		unsigned long flags = spin_lock_irqsave(&zone->lock);
 		bool is = range.start.n >= zone->span.start.n && range.end.n <= zone->span.end.n &&
-			  (from == MIGRATE_TYPE_COUNT ?
-				   pageblock_type(&zone->pageblocks, f) < MIGRATE_HIGHATOMIC :
-				   pageblock_type(&zone->pageblocks, f) == from);
+			  (to == MIGRATE_HIGHATOMIC ?
+				   pageblock_type(&zone->pageblocks, f) < MIGRATE_HIGHATOMIC &&
+					   highatomic_room(zone) :
+				   pageblock_type(&zone->pageblocks, f) == MIGRATE_HIGHATOMIC);
 		err = is ? zone->palloc->ops->retag(zone->palloc, range, to) : -EINVAL;
 		if (err == 0) {
 			uint64_t pages = PAGEBLOCK_NR_PAGES;
@@ -152,12 +159,12 @@ static bool change_block(struct zone *zone, pfn_t f, enum migratetype from, enum
 void highatomic_reserve(struct zone *zone, struct page *page)
 {
 	if (!zone_has(zone, PALLOC_CAP_CLASS) || MAX_PAGE_ORDER < PAGEBLOCK_ORDER ||
-	    zone->highatomic_pages + PAGEBLOCK_NR_PAGES > zone->highatomic_most) {
+	    !highatomic_room(zone)) {
 		return;
 	}
 	pfn_t f = pfn(ALIGN_DOWN(page_to_pfn(page).n, PAGEBLOCK_NR_PAGES));
 	if (page_word_order(page->word) < PAGEBLOCK_ORDER &&
-	    change_block(zone, f, MIGRATE_TYPE_COUNT, MIGRATE_HIGHATOMIC)) {
+	    change_block(zone, f, MIGRATE_HIGHATOMIC)) {
 		/* The block goes back there, past the caches. */
 		page->word &= ~PAGE_CACHE_MASK;
 	}
@@ -172,7 +179,7 @@ bool highatomic_unreserve(struct zone *zone)
 	for (uint64_t i = 0; i < map->blocks; i++) {
 		pfn_t f = pfn_add(map->base, i << PAGEBLOCK_ORDER);
 		if (pageblock_type(map, f) == MIGRATE_HIGHATOMIC) {
-			return change_block(zone, f, MIGRATE_HIGHATOMIC, MIGRATE_MOVABLE);
+			return change_block(zone, f, MIGRATE_MOVABLE);
 		}
 	}
 	return false;

@@ -56,7 +56,8 @@ static bool print_info(void *ctx, struct zone *zone)
 		out_printf(out, "%s %s: %llu", type != 0 ? "," : "",
 			   zone_name((enum zone_type)type), ull(zone->lowmem_reserve[type]));
 	}
-	out_printf(out, "\n  kept for atomic requests %llu of at most %llu; isolated pageblocks %u\n",
+	out_printf(out,
+		   "\n  kept for atomic requests %llu of at most %llu; isolated pageblocks %u\n",
 		   ull(zone->highatomic_pages), ull(zone->highatomic_most), zone->isolated_blocks);
 	out_printf(out, "  allocated %llu, freed %llu, missed %llu, frees refused %llu\n",
 		   ull(counters.allocs), ull(counters.frees), ull(counters.misses),

@@ -176,8 +176,9 @@ static inline void buddy_note(struct buddy *b, const struct buddy_list *list, ui
 		return;
 	}
 	/* Buckets are aligned to their size. */
-	uint16_t *orders = &((struct buddy_bucket *)(void *)((uintptr_t)list & ~(BUDDY_BUCKET_SIZE - 1UL)))
-				    ->orders[type];
+	uint16_t *orders =
+		&((struct buddy_bucket *)(void *)((uintptr_t)list & ~(BUDDY_BUCKET_SIZE - 1UL)))
+			 ->orders[type];
 	const uint32_t was = *orders;
 	const uint32_t now = was ^ bit;
 	*orders = (uint16_t)now;
@@ -194,7 +195,7 @@ static inline uint64_t buddy_next_hole(const struct buddy *b, unsigned int type,
 }
 
 /** i: the number of each bucket with holes of @type, ascending. */
-#define buddy_for_each_hole(i, b, type)                                         \
+#define buddy_for_each_hole(i, b, type)                                        \
 	for (uint64_t i = buddy_next_hole((b), (type), 0); i != BUDDY_BUCKETS; \
 	     i = buddy_next_hole((b), (type), i + 1))
 

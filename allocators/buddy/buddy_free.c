@@ -253,7 +253,8 @@ static FPG_NOINLINE int free_large(struct palloc *pa, uint64_t n, uint64_t pages
 }
 
 /** One whole block, most often; its head says so. Everything else is a tail call. */
-static FPG_INLINE int free_block(struct palloc *pa, uint64_t at, uint64_t pages, unsigned long order)
+static FPG_INLINE int free_block(struct palloc *pa, uint64_t at, uint64_t pages,
+				 unsigned long order)
 {
 	struct buddy *b = buddy_of(pa);
 	const struct pageblock_map *map = b->map;

@@ -42,8 +42,9 @@ static inline enum migratetype pageblock_type_at(const struct pageblock_map *map
 {
 	uint8_t two = ((const uint8_t *)map->words)[at >> (PAGEBLOCK_ORDER + 1)];
 	/* Bit PAGEBLOCK_ORDER of @at, as 0 or 4: where it is moved to is one shift. */
-	const uint64_t odd = PAGEBLOCK_ORDER < 2 ? at << 2 >> PAGEBLOCK_ORDER :
-						   at >> (PAGEBLOCK_ORDER < 2 ? 0 : PAGEBLOCK_ORDER - 2);
+	const uint64_t odd = PAGEBLOCK_ORDER < 2 ?
+				     at << 2 >> PAGEBLOCK_ORDER :
+				     at >> (PAGEBLOCK_ORDER < 2 ? 0 : PAGEBLOCK_ORDER - 2);
 	return (enum migratetype)((two >> (odd & PAGEBLOCK_BITS) & 0xf) ^ MIGRATE_MOVABLE);
 }
 

@@ -46,6 +46,7 @@ struct frame_reserve {
 };
 
 struct zone_counters {
+	/** Changed with the zone's lock; the others atomically. */
 	uint64_t allocs;
 	uint64_t frees;
 	/** Requests that this zone could not serve. */
