@@ -107,7 +107,8 @@ static FPG_NOINLINE bool populate_head(struct zone *zone, const struct palloc_bl
 }
 
 /** A block from the zone's backend with its head recorded as held by the caller; NULL when there is none. */
-static FPG_INLINE struct page *zone_alloc(struct zone *zone, gfp_t gfp, unsigned int order)
+static FPG_INLINE struct page *zone_alloc(struct zone *zone, gfp_t gfp, unsigned int order,
+					  uint32_t flags)
 {
 	enum migratetype type = gfp_migratetype(gfp);
 	struct palloc_req req = {
@@ -115,7 +116,7 @@ static FPG_INLINE struct page *zone_alloc(struct zone *zone, gfp_t gfp, unsigned
 		.align_order = (uint8_t)order,
 		.type = (uint8_t)type,
 		.hart = (uint16_t)this_hart()->index,
-		.flags = gfp & __GFP_MOVABLE ? PALLOC_REQ_CMA : 0,
+		.flags = flags | (gfp & __GFP_MOVABLE ? PALLOC_REQ_CMA : 0),
 	};
 	if (unlikely(gfp_is_atomic(gfp) || (gfp & __GFP_MEMALLOC))) {
 		req.flags |= PALLOC_REQ_HIGH;
@@ -142,9 +143,9 @@ static FPG_INLINE struct page *zone_alloc(struct zone *zone, gfp_t gfp, unsigned
 
 /* ---- all zones ------------------------------------------------------------------------------- */
 
-/** Zones of the list that @gfp allows, near ones first, each down to @mark. */
-static FPG_INLINE struct page *take_down_to(struct zone **list, gfp_t gfp, unsigned int order,
-					    enum zone_watermark mark, bool *held_back)
+/** Zones of the list that @gfp allows, near ones first, each down to @mark. @flags: PALLOC_REQ_UNMIXED or 0 */
+static FPG_INLINE struct page *take_with(struct zone **list, gfp_t gfp, unsigned int order,
+					 enum zone_watermark mark, bool *held_back, uint32_t flags)
 {
 	const enum zone_type highest = gfp_zone(gfp);
 	const uint16_t nid = (*list)->nid;
@@ -156,10 +157,10 @@ static FPG_INLINE struct page *take_down_to(struct zone **list, gfp_t gfp, unsig
 		}
 		uint64_t room = watermark_room(zone, gfp, mark);
 		if (order < PAGE_CACHE_ORDERS && zone->cached && page_alloc_debug_flags == 0) {
-			page = page_cache_take(zone, gfp, order, room);
+			page = page_cache_take(zone, gfp, order, room, flags);
 		}
 		if (likely(room >> order != 0)) {
-			page = page != NULL ? page : zone_alloc(zone, gfp, order);
+			page = page != NULL ? page : zone_alloc(zone, gfp, order, flags);
 		} else {
 			*held_back = true;
 		}
@@ -169,6 +170,25 @@ static FPG_INLINE struct page *take_down_to(struct zone **list, gfp_t gfp, unsig
 		__atomic_fetch_add(&zone->counters.misses, 1, __ATOMIC_RELAXED);
 	}
 	return NULL;
+}
+
+/** Of a node's zones one that has a block of the own type goes before one in which types would mix. */
+static FPG_NOINLINE struct page *take_unmixed(struct zone **list, gfp_t gfp, unsigned int order,
+					      enum zone_watermark mark, bool *held_back)
+{
+	return take_with(list, gfp | __GFP_THISNODE, order, mark, held_back, PALLOC_REQ_UNMIXED);
+}
+
+static FPG_INLINE struct page *take_down_to(struct zone **list, gfp_t gfp, unsigned int order,
+					    enum zone_watermark mark, bool *held_back)
+{
+	struct page *page = NULL;
+	/* Who may have reserves does not go round twice. */
+	if (list[1] != NULL && list[1]->nid == list[0]->nid && !gfp_is_atomic(gfp) &&
+	    !(gfp & __GFP_MEMALLOC)) {
+		page = take_unmixed(list, gfp, order, mark, held_back);
+	}
+	return page != NULL ? page : take_with(list, gfp, order, mark, held_back, 0);
 }
 
 static FPG_NOINLINE struct page *take(struct zone **list, gfp_t gfp, unsigned int order)

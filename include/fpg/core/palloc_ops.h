@@ -105,6 +105,11 @@ struct palloc_req {
  * may use it to hand out what it would otherwise have to cut, and may ignore it.
  */
 #define PALLOC_REQ_FEWER     (1u << 3)
+/**
+ * Do not mix: where it would take a part of a pageblock of another migratetype, -ENOMEM. The front end then asks other
+ * zones, and asks again without it. A backend without CLASS may ignore it.
+ */
+#define PALLOC_REQ_UNMIXED   (1u << 4)
 
 /** Result of alloc(): 16 bytes, returned in registers. err is 0 or a negative errno. */
 struct palloc_block {

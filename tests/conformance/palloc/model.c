@@ -5,6 +5,7 @@
  * everything.
  */
 #include "model.h"
+#include "random.h"
 
 #include "fpg/base/errno.h"
 #include "fpg/base/range.h"
@@ -25,10 +26,7 @@ bool model_fail(struct model *m, const char *what, uint64_t frame)
 
 uint64_t model_random(struct model *m)
 {
-	m->random ^= m->random >> 12;
-	m->random ^= m->random << 25;
-	m->random ^= m->random >> 27;
-	return m->random * 0x2545f4914f6cdd1dULL;
+	return xorshift64star(&m->random);
 }
 
 uint64_t model_random_below(struct model *m, uint64_t below)
