@@ -224,6 +224,7 @@ static bool random_operations_agree_with_the_model(struct model *m)
 static bool the_same_calls_give_the_same_answers(struct model *m)
 {
 	uint64_t digests[2];
+	uint64_t answers[2];
 	uint64_t random = m->random;
 	uint64_t steps = m->env->steps / 4 + 1;
 	for (unsigned int i = 0; i < 2; i++) {
@@ -236,8 +237,9 @@ static bool the_same_calls_give_the_same_answers(struct model *m)
 			return false;
 		}
 		digests[i] = model_digest(m);
+		answers[i] = m->answers;
 	}
-	MODEL_EXPECT(m, digests[0] == digests[1], 0);
+	MODEL_EXPECT(m, answers[0] == answers[1] && digests[0] == digests[1], 0);
 	return true;
 }
 
