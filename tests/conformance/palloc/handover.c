@@ -6,6 +6,7 @@
 #include "model.h"
 
 #include "fpg/base/errno.h"
+#include "fpg/base/range.h"
 #include "fpg/core/palloc_handover.h"
 
 static int populate(void *ctx, struct pfn_range frames)
@@ -55,10 +56,25 @@ bool model_handover(struct model *m, const struct palloc_ops *to)
 	return model_verify(m);
 }
 
+/** Every second whole pageblock gets another type while all is free: blocks that could join, but have not. */
+static bool make_free_neighbours_differ(struct model *m)
+{
+	uint64_t n = ALIGN_UP(m->env->span.start.n, PAGEBLOCK_NR_PAGES);
+	for (; n + 2 * PAGEBLOCK_NR_PAGES <= m->env->span.end.n; n += 2 * PAGEBLOCK_NR_PAGES) {
+		struct pfn_range range = { pfn(n), pfn(n + PAGEBLOCK_NR_PAGES) };
+		MODEL_EXPECT(m, model_retag(m, range, MIGRATE_UNMOVABLE) == 0, n);
+	}
+	return model_verify(m);
+}
+
 bool handover_conserves(struct conformance_env *env, const struct palloc_ops *from,
 			const struct palloc_ops *to, struct model *m)
 {
 	if (!model_start(m, from, env, 0) || !model_add_memory(m)) {
+		return false;
+	}
+	if (model_can(m, PALLOC_CAP_CLASS) &&
+	    !(make_free_neighbours_differ(m) && model_handover(m, to) && model_handover(m, from))) {
 		return false;
 	}
 	for (unsigned int round = 0; round < 4; round++) {
