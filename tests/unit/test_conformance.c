@@ -133,12 +133,30 @@ static void a_million_operations_agree_with_the_model(void **state)
 	env_drop(&env);
 }
 
+static void the_same_seed_gives_the_same_answers(void **state)
+{
+	struct conformance_env env;
+	(void)state;
+	env_make(&env, 0x80203, 0x80203 + 5 * BLOCK + 77);
+	env.table = palloc_table;
+	env.seed = seed ^ 0xd161;
+	for (size_t i = 0; palloc_table[i] != NULL; i++) {
+		uint64_t first = conformance_run_long(palloc_table[i], &env, 200000).answers;
+		struct conformance_result second =
+			conformance_run_long(palloc_table[i], &env, 200000);
+		assert_int_equal(second.failed, 0);
+		assert_true(first == second.answers);
+	}
+	env_drop(&env);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_backend_has_every_property),
 		cmocka_unit_test(an_aligned_span_is_as_good),
 		cmocka_unit_test(a_million_operations_agree_with_the_model),
+		cmocka_unit_test(the_same_seed_gives_the_same_answers),
 	};
 	seed = sim_seed(0x1234567890abcdef);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -233,6 +233,8 @@ static bool the_same_calls_give_the_same_answers(struct model *m)
 		}
 		m->random = random;
 		m->operations = 0;
+		/* Which records there are is part of what the answers follow from. */
+		MODEL_EXPECT(m, m->env->populate(m->env->ctx, m->env->span) == 0, 0);
 		if (!model_add_memory(m) || !model_random_run(m, steps)) {
 			return false;
 		}

@@ -74,6 +74,8 @@ struct conformance_result {
 	/** Those that the backend itself served; of conformance_run() all. */
 	uint64_t operations;
 	uint64_t handovers;
+	/** A digest of all answers of conformance_run_long(): the same seed gives the same where reset() unpopulates. */
+	uint64_t answers;
 };
 
 /**
