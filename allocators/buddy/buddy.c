@@ -327,6 +327,10 @@ static int add_allocated(struct palloc *pa, uint64_t start, uint64_t end)
 			return -EINVAL;
 		}
 	}
+	/* A block of several types is freed by pageblocks, and a whole one's free may not ask for records. */
+	if (b->map->special != 0 && special_missing(pa, start, end)) {
+		return -EAGAIN;
+	}
 	int err = adopt(pa, start, end, false);
 	if (err != 0) {
 		return err;

@@ -184,6 +184,19 @@ static bool types_can_change_under_blocks_in_use(struct model *m)
 	return model_verify(m);
 }
 
+static bool blocks_over_several_types_can_be_adopted(struct model *m)
+{
+	uint64_t block = ALIGN_UP(m->env->span.start.n, MAX_ORDER_NR_PAGES);
+	uint64_t last = block + MAX_ORDER_NR_PAGES - PAGEBLOCK_NR_PAGES;
+	uint64_t end = block + MAX_ORDER_NR_PAGES;
+	MODEL_EXPECT(m, model_retag(m, frames(last, end), MIGRATE_CMA) == 0, last);
+	MODEL_EXPECT(m, model_add(m, block, end, PALLOC_RUN_ALLOCATED) == 0, block);
+	MODEL_EXPECT(m, model_verify(m), 0);
+	MODEL_EXPECT(m, model_free(m, frames(block, end)) == 0, block);
+	MODEL_EXPECT(m, m->free_pages == MAX_ORDER_NR_PAGES, m->free_pages);
+	return model_verify(m);
+}
+
 static bool retag_wants_whole_pageblocks(struct model *m)
 {
 	uint64_t block = a_pageblock(m, 0);
@@ -301,6 +314,9 @@ const struct property conformance_ranges[] = {
 	{ "types_can_change_under_blocks_in_use",
 	  PALLOC_CAP_CLASS | PALLOC_CAP_CLAIM | PALLOC_CAP_FREE,
 	  types_can_change_under_blocks_in_use },
+	{ "blocks_over_several_types_can_be_adopted",
+	  PALLOC_CAP_CLASS | PALLOC_CAP_FREE | PALLOC_CAP_SUBFREE,
+	  blocks_over_several_types_can_be_adopted },
 	{ "retag_wants_whole_pageblocks", PALLOC_CAP_CLASS, retag_wants_whole_pageblocks },
 	{ "shrinking_makes_holes_that_can_be_added_again", PALLOC_CAP_SHRINK,
 	  shrinking_makes_holes_that_can_be_added_again },
