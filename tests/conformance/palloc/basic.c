@@ -225,10 +225,11 @@ static bool the_same_calls_give_the_same_answers(struct model *m)
 {
 	uint64_t digests[2];
 	uint64_t answers[2];
+	const struct palloc_ops *ops = m->ops;
 	uint64_t random = m->random;
 	uint64_t steps = m->env->steps / 4 + 1;
 	for (unsigned int i = 0; i < 2; i++) {
-		if (!model_start(m, m->ops, m->env, 0)) {
+		if (!model_start(m, ops, m->env, 0)) {
 			return false;
 		}
 		m->random = random;
