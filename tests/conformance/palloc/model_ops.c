@@ -235,11 +235,11 @@ static bool one_type(struct model *m, struct pfn_range range)
 	return true;
 }
 
-/** Frames that could serve the request; its start, or UINT64_MAX. */
+/** Frames that could serve the request, all of it: a backend may ignore PALLOC_REQ_FEWER. Its start, or UINT64_MAX. */
 static uint64_t place_for(struct model *m, const struct palloc_req *req)
 {
 	uint64_t align = 1ULL << req->align_order;
-	const uint64_t pages = req->flags & PALLOC_REQ_FEWER ? align : req->pages;
+	const uint64_t pages = req->pages;
 	align = model_can(m, PALLOC_CAP_ORDER) && pages > align ? pages : align;
 	const uint64_t end = m->env->span.end.n;
 	uint64_t n = ALIGN_UP(m->env->span.start.n, align);
