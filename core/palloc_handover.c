@@ -75,6 +75,8 @@ struct handover {
 	void *ctx;
 	int err;
 	struct palloc_moved moved;
+	/** Free frames that @to has not got yet. */
+	struct palloc_run waiting;
 };
 
 static bool is_free(const struct palloc_run *run)
@@ -92,35 +94,59 @@ static bool prepare_run(void *ctx, const struct palloc_run *run)
 	return h->err == 0;
 }
 
-static bool move_run(void *ctx, const struct palloc_run *run)
+/** Add a run to the new backend. Return: h->err */
+static int give_run(struct handover *h, const struct palloc_run *run)
 {
-	struct handover *h = ctx;
-	struct palloc_run moved = {
-		.range = run->range,
-		.state = is_free(run) ? PALLOC_RUN_FREE : PALLOC_RUN_ALLOCATED,
-		.type = run->type,
-	};
-	if (run->state == PALLOC_RUN_HOLE || run->state == PALLOC_RUN_META) {
-		return true;
-	}
-	if (is_free(run)) {
-		/* Where the source keeps no records, there are none for what is free. */
-		if (h->from->ops->caps & PALLOC_CAP_RECORDS) {
-			frame_table_clear(run->range);
-		}
-		h->moved.free_pages += pfn_range_pages(run->range);
-	} else {
-		h->moved.used_pages += pfn_range_pages(run->range);
-	}
-	h->moved.runs++;
-	h->err = h->to->ops->add(h->to, &moved);
+	h->err = h->to->ops->add(h->to, run);
 	while (h->err == -EAGAIN) {
 		h->err = h->populate(h->ctx, h->to->want);
 		if (h->err == 0) {
-			h->err = h->to->ops->add(h->to, &moved);
+			h->err = h->to->ops->add(h->to, run);
 		}
 	}
-	return h->err == 0;
+	return h->err;
+}
+
+/** The free frames that wait go over. Return: h->err */
+static int give_waiting(struct handover *h)
+{
+	const struct palloc_run run = h->waiting;
+	h->waiting.range = (struct pfn_range){ pfn(0), pfn(0) };
+	if (run.range.start.n >= run.range.end.n) {
+		return h->err;
+	}
+	/* Where the source keeps no records, there are none for what is free. */
+	if (h->from->ops->caps & PALLOC_CAP_RECORDS) {
+		frame_table_clear(run.range);
+	}
+	h->moved.free_pages += pfn_range_pages(run.range);
+	h->moved.runs++;
+	return give_run(h, &run);
+}
+
+/**
+ * Free neighbours of different types go over together: the records that the old backend left in the one would be taken
+ * for the new one's own while the other is added.
+ */
+static bool move_run(void *ctx, const struct palloc_run *run)
+{
+	struct handover *h = ctx;
+	if (is_free(run) && h->waiting.range.end.n == run->range.start.n &&
+	    h->waiting.range.start.n < h->waiting.range.end.n) {
+		h->waiting.range.end = run->range.end;
+		return true;
+	}
+	if (give_waiting(h) != 0) {
+		return false;
+	}
+	if (is_free(run)) {
+		h->waiting = (struct palloc_run){ run->range, PALLOC_RUN_FREE, run->type };
+	} else if (run->state == PALLOC_RUN_ALLOCATED) {
+		h->moved.used_pages += pfn_range_pages(run->range);
+		h->moved.runs++;
+		return give_run(h, run) == 0;
+	}
+	return true;
 }
 
 /** Wipe what @to wrote over free memory; only for a source that keeps no records itself. */
@@ -158,6 +184,9 @@ int palloc_handover_move(struct palloc *from, struct palloc *to, palloc_populate
 	}
 	from->state = PALLOC_RETIRING;
 	from->ops->walk(from, move_run, &h);
+	if (h.err == 0) {
+		(void)give_waiting(&h);
+	}
 	if (h.err != 0) {
 		/*
 		 * A source whose records are gone cannot serve on. Its free runs had records, so

@@ -347,6 +347,11 @@ static inline bool is_held_block(const struct buddy *b, uint64_t start, uint64_t
 static int add_allocated(struct palloc *pa, uint64_t start, uint64_t end)
 {
 	struct buddy *b = buddy_of(pa);
+	/* A block of several types is freed by pageblocks, and a whole one's free may not ask for records. */
+	if ((start ^ (end - 1)) >> PAGEBLOCK_ORDER != 0 && b->map->special != 0 &&
+	    special_missing(pa, start, end)) {
+		return -EAGAIN;
+	}
 	if (start >= b->added_end && is_held_block(b, start, end)) {
 		buddy_mark_cut(b, start, end);
 		return 0;

@@ -85,5 +85,8 @@ const struct monitor_command monitor_commands_tests[] = {
 	{ "ktap", "[NAME...]",
 	  "run the tests built into this image: all, or those whose name has NAME", 0,
 	  MONITOR_WORDS, run_ktap },
+	{ "conformance", "OPERATIONS [SEED]",
+	  "random operations on each page-allocator backend, checked against a model", 1, 2,
+	  conformance_command },
 	{ 0 },
 };
