@@ -77,15 +77,25 @@ static const struct palloc_ops *choose_backend(const char *choice)
 
 /* ---- an instance a zone ---------------------------------------------------------------------- */
 
-/** Zeroed memory of the zone's node that stays @kind's for good; NULL is logged. */
-static void *boot_alloc(const struct zone *zone, size_t bytes, enum owner_kind kind)
+/** Memory of the zone's node that stays @kind's for good, as it is; NULL is logged. */
+static void *boot_alloc_raw(const struct zone *zone, size_t bytes, enum owner_kind kind)
 {
-	void *p = memblock_alloc_owned(bytes, PAGE_SIZE, MEMBLOCK_LOW_LIMIT,
-				       MEMBLOCK_ALLOC_ACCESSIBLE, zone->nid,
-				       mem_owner(kind, RULE_ALLOC, -1));
-	if (p == NULL) {
+	phys_addr_t pa = memblock_phys_alloc_owned(bytes, PAGE_SIZE, MEMBLOCK_LOW_LIMIT,
+						   MEMBLOCK_ALLOC_ACCESSIBLE, zone->nid,
+						   mem_owner(kind, RULE_ALLOC, -1));
+	if (pa == 0) {
 		pr_err("node %d, zone %s: no %zu bytes for %s", zone->nid, zone_name(zone->type),
 		       bytes, owner_kind_name(kind));
+		return NULL;
+	}
+	return port_phys_to_virt(pa);
+}
+
+static void *boot_alloc(const struct zone *zone, size_t bytes, enum owner_kind kind)
+{
+	void *p = boot_alloc_raw(zone, bytes, kind);
+	if (p != NULL) {
+		memset(p, 0, bytes);
 	}
 	return p;
 }
@@ -126,7 +136,8 @@ static int instance_init(struct zone *zone, const struct palloc_ops *ops)
 					    .max_runs = most_runs() };
 	size_t bytes = ops->meta_bytes(&geometry);
 	void *words = boot_alloc(zone, pageblock_map_bytes(zone->span), OWNER_ZONES);
-	void *meta = boot_alloc(zone, ALIGN_UP(bytes, PAGE_SIZE), OWNER_BACKEND_META);
+	void *meta = (ops->caps & PALLOC_CAP_CLEARS ? boot_alloc_raw : boot_alloc)(
+		zone, ALIGN_UP(bytes, PAGE_SIZE), OWNER_BACKEND_META);
 	if (words == NULL || meta == NULL) {
 		return -ENOMEM;
 	}
@@ -173,6 +184,10 @@ struct pool {
 	uint64_t pages;
 	uint64_t used;
 	uint64_t missing;
+	/** The first of what is missing. */
+	struct pfn_range wanted;
+	/** What was not used and is free again. */
+	struct pfn_range given_back;
 };
 
 static phys_addr_t pool_take(void *ctx)
@@ -198,7 +213,10 @@ static void pool_give(void *ctx, phys_addr_t pa)
 static int pool_count(void *ctx, struct pfn_range frames)
 {
 	struct pool *pool = ctx;
-	pool->missing += !frame_table_populated(frames);
+	if (!frame_table_populated(frames)) {
+		pool->wanted = pool->missing == 0 ? frames : pool->wanted;
+		pool->missing++;
+	}
 	return 0;
 }
 
@@ -207,8 +225,11 @@ static int pool_populate(void *ctx, struct pfn_range frames)
 	return frame_table_populate(frames, pool_take, pool_give, ctx);
 }
 
-/** Apply @fn to the records that the ends of each free range need, zone by zone. */
-static int each_edge(palloc_populate_fn fn, struct pool *pool)
+/**
+ * Apply @fn to the records that the ends of each free range need, zone by zone.
+ * @within  only of ranges that have some of these frames
+ */
+static int each_edge(palloc_populate_fn fn, struct pool *pool, struct pfn_range within)
 {
 	phys_addr_t start, end;
 	uint64_t i;
@@ -217,6 +238,9 @@ static int each_edge(palloc_populate_fn fn, struct pool *pool)
 				&end, &nid) {
 		struct pfn_range frames = { phys_to_pfn(ALIGN_UP(start, PAGE_SIZE)),
 					    phys_to_pfn(end) };
+		if (pfn_range_pages(pfn_range_common(frames, within)) == 0) {
+			continue;
+		}
 		while (frames.start.n < frames.end.n) {
 			struct zone *zone = pfn_to_zone(frames.start);
 			struct pfn_range part =
@@ -257,29 +281,38 @@ static int pool_drop(struct pool *pool)
 {
 	uint64_t left = (pool->pages - pool->used) * PAGE_SIZE;
 	phys_addr_t base = pool->base + (memblock_bottom_up() ? pool->used * PAGE_SIZE : 0);
+	pool->given_back = (struct pfn_range){ phys_to_pfn(base), phys_to_pfn(base + left) };
 	return left != 0 ? memblock_phys_free(base, left) : 0;
 }
 
 /**
  * Taking pages for records moves the ends of free ranges, so this goes round until nothing is
  * missing; the new end lies beside the old one, most often in the same chunk. More rounds come only
- * where memory is in many small pieces.
+ * where memory is in many small pieces, or where an end needs a record only while the pool is not
+ * taken from it: then that record is made all the same, so each round makes one at least. Once all
+ * are there, only giving back the rest of the pool changes a range, so only that one is looked at.
  */
 static int populate_edges(void)
 {
+	const struct pfn_range all = { { 0 }, { UINT64_MAX } };
+	struct pfn_range within = all;
 	for (;;) {
 		struct pool pool = { 0 };
-		(void)each_edge(pool_count, &pool);
+		(void)each_edge(pool_count, &pool, within);
 		if (pool.missing == 0) {
 			return 0;
 		}
 		if (!pool_fill(&pool, pool.missing * (1 + TABLE_LEVELS))) {
 			break;
 		}
-		(void)each_edge(pool_populate, &pool);
+		int err = each_edge(pool_populate, &pool, all);
+		if (pool.used == 0) {
+			(void)pool_populate(&pool, pool.wanted);
+		}
 		if (pool_drop(&pool) != 0 || pool.used == 0) {
 			break;
 		}
+		within = err == 0 ? pool.given_back : all;
 	}
 	pr_err("no pages for the frame table's first records");
 	return -ENOMEM;

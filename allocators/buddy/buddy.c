@@ -9,6 +9,7 @@
 #include "fpg/base/range.h"
 
 #include <errno.h>
+#include <string.h>
 
 static uint64_t span_blocks(struct pfn_range span)
 {
@@ -42,11 +43,17 @@ static size_t head_bytes(uint64_t blocks)
 	       (ROUND_UP(frames, 1ULL << shift) >> shift) * sizeof(struct buddy_bucket);
 }
 
+/** The bits behind it: fresh, cut, known. */
+static size_t words_bytes(uint64_t blocks)
+{
+	return fresh_bytes(blocks) +
+	       (bits_to_words(blocks) + bits_to_words(span_chunks(blocks))) * sizeof(uint64_t);
+}
+
 static size_t buddy_meta_bytes(const struct palloc_geometry *geometry)
 {
 	uint64_t blocks = span_blocks(geometry->span);
-	return BUDDY_BUCKET_SIZE + head_bytes(blocks) + fresh_bytes(blocks) +
-	       (bits_to_words(blocks) + bits_to_words(span_chunks(blocks))) * sizeof(uint64_t);
+	return BUDDY_BUCKET_SIZE + head_bytes(blocks) + words_bytes(blocks);
 }
 
 static int buddy_init(struct palloc *pa, void *meta, size_t bytes)
@@ -58,6 +65,8 @@ static int buddy_init(struct palloc *pa, void *meta, size_t bytes)
 	struct buddy *b = (struct buddy *)ALIGN_UP((uintptr_t)meta, BUDDY_BUCKET_SIZE);
 	uint64_t blocks = span_blocks(pa->span);
 	uint64_t *words = (uint64_t *)((char *)b + head_bytes(blocks));
+	memset(b, 0, sizeof(*b));
+	memset(words, 0, words_bytes(blocks));
 	b->base = ALIGN_DOWN(pa->span.start.n, MAX_ORDER_NR_PAGES);
 	b->links = (struct page *)((uintptr_t)buddy_page(b->base) - sizeof(struct page));
 	b->zone_bits = (uint64_t)pa->zone_id << PAGE_ZONE_SHIFT;
@@ -110,6 +119,13 @@ bool buddy_lookup(const struct buddy *b, uint64_t n, struct buddy_block *out)
 
 void buddy_mark_cut(struct buddy *b, uint64_t start, uint64_t end)
 {
+	const uint64_t last = (end - 1 - b->base) >> b->bucket_shift;
+	for (uint64_t i = (start - b->base) >> b->bucket_shift; i <= last; i++) {
+		if (!bits_test(b->ready, i)) {
+			memset(&b->bucket[i], 0, sizeof(b->bucket[i]));
+			b->ready[i / BITS_PER_WORD] |= 1ULL << (i % BITS_PER_WORD);
+		}
+	}
 	bits_set_range(b->cut, buddy_block_index(b, start), buddy_block_index(b, end - 1) + 1);
 }
 
@@ -359,7 +375,7 @@ const struct palloc_ops buddy_palloc_ops = {
 	.name = "buddy",
 	.title = "free lists by order and migratetype",
 	.caps = PALLOC_CAP_FREE | PALLOC_CAP_ORDER | PALLOC_CAP_SUBFREE | PALLOC_CAP_CLAIM |
-		PALLOC_CAP_CLASS | PALLOC_CAP_SHRINK | PALLOC_CAP_RECORDS,
+		PALLOC_CAP_CLASS | PALLOC_CAP_SHRINK | PALLOC_CAP_RECORDS | PALLOC_CAP_CLEARS,
 	.max_order = MAX_PAGE_ORDER,
 	.meta_bytes = buddy_meta_bytes,
 	.init = buddy_init,

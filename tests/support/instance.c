@@ -32,7 +32,7 @@ void instance_start(struct instance *it, const struct palloc_ops *ops, struct pf
 	};
 	must(it->pa.meta != NULL && it->words != NULL, "no memory");
 	for (size_t i = 0; i < bytes; i++) {
-		((char *)it->pa.meta)[i] = 0;
+		((char *)it->pa.meta)[i] = ops->caps & PALLOC_CAP_CLEARS ? (char)0xa5 : 0;
 	}
 	must(ops->init(&it->pa, it->pa.meta, bytes) == 0, "init");
 }

@@ -58,7 +58,10 @@ bool model_instance(struct model *m, struct palloc *pa, const struct palloc_ops 
 	size_t bytes = ops->meta_bytes(&geometry);
 	MODEL_EXPECT(m, bytes + 2 * GUARD_BYTES <= env->meta_bytes[area], bytes);
 	memset(env->meta[area], GUARD, bytes + 2 * GUARD_BYTES);
-	memset(meta_of(m, area), 0, bytes);
+	/* Whoever clears it must not rely on what he finds. */
+	if (!(ops->caps & PALLOC_CAP_CLEARS)) {
+		memset(meta_of(m, area), 0, bytes);
+	}
 	*pa = (struct palloc){
 		.ops = ops,
 		.span = env->span,
