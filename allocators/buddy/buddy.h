@@ -73,8 +73,6 @@ struct buddy {
 	uint32_t nonempty[MIGRATE_TYPE_COUNT];
 	/** Bit i: bucket[i] has blocks of the type. */
 	uint64_t holes[MIGRATE_TYPE_COUNT][BUDDY_BUCKETS / BITS_PER_WORD];
-	/** Bit i: bucket[i] was cleared; the others hold whatever was there, and nobody looks. */
-	uint64_t ready[BUDDY_BUCKETS / BITS_PER_WORD];
 	/** Frames of a bucket, as a shift: whole largest-order blocks. */
 	uint64_t bucket_shift;
 	/** Whole pageblocks; the rows of smaller orders are not used. */
@@ -84,6 +82,8 @@ struct buddy {
 	uint64_t *cut;
 	/** A bit a page of the frame table: it is known to be populated, for good. */
 	uint64_t *known;
+	/** Bit i: bucket[i] was cleared; the others hold whatever was there, and nobody looks. */
+	uint64_t ready[BUDDY_BUCKETS / BITS_PER_WORD];
 	/** As many as the span has. Metadata comes uncleared: clearing them all is a tenth of a boot's allocators. */
 	FPG_ALIGNED(BUDDY_BUCKET_SIZE) struct buddy_bucket bucket[];
 };
