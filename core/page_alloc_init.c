@@ -135,7 +135,7 @@ static int instance_init(struct zone *zone, const struct palloc_ops *ops)
 					    .harts = 1,
 					    .max_runs = most_runs() };
 	size_t bytes = ops->meta_bytes(&geometry);
-	void *words = boot_alloc(zone, pageblock_map_bytes(zone->span), OWNER_ZONES);
+	void *words = boot_alloc_raw(zone, pageblock_map_bytes(zone->span), OWNER_ZONES);
 	void *meta = (ops->caps & PALLOC_CAP_CLEARS ? boot_alloc_raw : boot_alloc)(
 		zone, ALIGN_UP(bytes, PAGE_SIZE), OWNER_BACKEND_META);
 	if (words == NULL || meta == NULL) {
@@ -178,16 +178,18 @@ static bool start_zone(void *ctx, struct zone *zone)
 
 /* ---- records at the ends of free ranges ------------------------------------------------------ */
 
+/** Records of so many chunks are made in a round. */
+#define ROUND_CHUNKS 16U
+
 /** Pages that back them, taken so that what is left joins free memory again in one piece. */
 struct pool {
 	phys_addr_t base;
 	uint64_t pages;
 	uint64_t used;
-	uint64_t missing;
-	/** The first of what is missing. */
-	struct pfn_range wanted;
-	/** What was not used and is free again. */
-	struct pfn_range given_back;
+	/** The first frames without records; `more`: there are others. */
+	struct pfn_range missing[ROUND_CHUNKS];
+	unsigned int count;
+	bool more;
 };
 
 static phys_addr_t pool_take(void *ctx)
@@ -210,26 +212,25 @@ static void pool_give(void *ctx, phys_addr_t pa)
 	pool->used--;
 }
 
-static int pool_count(void *ctx, struct pfn_range frames)
+static int note_missing(void *ctx, struct pfn_range frames)
 {
 	struct pool *pool = ctx;
-	if (!frame_table_populated(frames)) {
-		pool->wanted = pool->missing == 0 ? frames : pool->wanted;
-		pool->missing++;
+	if (frame_table_populated(frames)) {
+		return 0;
 	}
+	if (pool->count == ROUND_CHUNKS) {
+		pool->more = true;
+		return -ENOSPC;
+	}
+	pool->missing[pool->count++] = frames;
 	return 0;
 }
 
-static int pool_populate(void *ctx, struct pfn_range frames)
-{
-	return frame_table_populate(frames, pool_take, pool_give, ctx);
-}
-
 /**
- * Apply @fn to the records that the ends of each free range need, zone by zone.
+ * Find out which records the ends of free ranges lack, zone by zone.
  * @within  only of ranges that have some of these frames
  */
-static int each_edge(palloc_populate_fn fn, struct pool *pool, struct pfn_range within)
+static void find_missing(struct pool *pool, struct pfn_range within)
 {
 	phys_addr_t start, end;
 	uint64_t i;
@@ -245,14 +246,12 @@ static int each_edge(palloc_populate_fn fn, struct pool *pool, struct pfn_range 
 			struct zone *zone = pfn_to_zone(frames.start);
 			struct pfn_range part =
 				zone != NULL ? pfn_range_common(frames, zone->span) : frames;
-			int err = palloc_populate_edges(part, fn, pool);
-			if (err != 0) {
-				return err;
+			if (palloc_populate_edges(part, note_missing, pool) != 0) {
+				return;
 			}
 			frames.start = part.end;
 		}
 	}
-	return 0;
 }
 
 /** Tables above a page of records that may have to be made with it. */
@@ -277,20 +276,18 @@ static bool pool_fill(struct pool *pool, uint64_t pages)
 }
 
 /** Give back what was not used. Return: 0 | what memblock said */
-static int pool_drop(struct pool *pool)
+static int pool_drop(const struct pool *pool)
 {
 	uint64_t left = (pool->pages - pool->used) * PAGE_SIZE;
 	phys_addr_t base = pool->base + (memblock_bottom_up() ? pool->used * PAGE_SIZE : 0);
-	pool->given_back = (struct pfn_range){ phys_to_pfn(base), phys_to_pfn(base + left) };
 	return left != 0 ? memblock_phys_free(base, left) : 0;
 }
 
 /**
- * Taking pages for records moves the ends of free ranges, so this goes round until nothing is
- * missing; the new end lies beside the old one, most often in the same chunk. More rounds come only
- * where memory is in many small pieces, or where an end needs a record only while the pool is not
- * taken from it: then that record is made all the same, so each round makes one at least. Once all
- * are there, only giving back the rest of the pool changes a range, so only that one is looked at.
+ * Taking pages for records moves an end of a free range, so this goes round until nothing is
+ * missing; the new end lies beside the old one, most often in the same chunk. What was missing
+ * before pages were taken is made, whether it still is or not, so each round gets further. Only the
+ * range they were taken from has changed.
  */
 static int populate_edges(void)
 {
@@ -298,21 +295,24 @@ static int populate_edges(void)
 	struct pfn_range within = all;
 	for (;;) {
 		struct pool pool = { 0 };
-		(void)each_edge(pool_count, &pool, within);
-		if (pool.missing == 0) {
+		int err = 0;
+		find_missing(&pool, within);
+		if (pool.count == 0) {
 			return 0;
 		}
-		if (!pool_fill(&pool, pool.missing * (1 + TABLE_LEVELS))) {
+		if (!pool_fill(&pool, (uint64_t)pool.count * (1 + TABLE_LEVELS))) {
 			break;
 		}
-		int err = each_edge(pool_populate, &pool, all);
-		if (pool.used == 0) {
-			(void)pool_populate(&pool, pool.wanted);
+		for (unsigned int i = 0; i < pool.count && err == 0; i++) {
+			err = frame_table_populate(pool.missing[i], pool_take, pool_give, &pool);
 		}
 		if (pool_drop(&pool) != 0 || pool.used == 0) {
 			break;
 		}
-		within = err == 0 ? pool.given_back : all;
+		const uint64_t first = pool.base >> PAGE_SHIFT;
+		within = err == 0 && !pool.more ?
+				 (struct pfn_range){ pfn(first - 1), pfn(first + pool.pages + 1) } :
+				 all;
 	}
 	pr_err("no pages for the frame table's first records");
 	return -ENOMEM;

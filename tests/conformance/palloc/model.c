@@ -89,7 +89,7 @@ bool model_start(struct model *m, const struct palloc_ops *ops, struct conforman
 	m->operations = operations;
 	env->reset(env->ctx);
 	memset(env->state, MODEL_HOLE, pfn_range_pages(env->span));
-	memset(env->pageblocks, 0, pageblock_map_bytes(env->span));
+	memset(env->pageblocks, GUARD, pageblock_map_bytes(env->span));
 	pageblock_map_init(&m->map, env->span, env->pageblocks);
 	return model_instance(m, &m->pa, ops, area, 64);
 }
