@@ -173,6 +173,7 @@ static const struct {
 	{ PALLOC_CAP_HART, "hart" },	     { PALLOC_CAP_SHRINK, "shrink" },
 	{ PALLOC_CAP_SELFLOCK, "selflock" }, { PALLOC_CAP_OVERLAY, "overlay" },
 	{ PALLOC_CAP_RECORDS, "records" },   { PALLOC_CAP_PACK, "pack" },
+	{ PALLOC_CAP_CLEARS, "clears" },
 };
 
 static void print_backend(struct out *out, const struct palloc_ops *ops, bool serves)

@@ -70,6 +70,9 @@ static inline bool halves_missing(struct palloc *pa, uint64_t n, unsigned int fr
 
 static bool cut_missing(struct palloc *pa, const struct candidate *c, unsigned int order)
 {
+	if (c->fresh) {
+		buddy_reach(buddy_of(pa), c->n, c->n + 1);
+	}
 	return (c->fresh && buddy_record_missing(pa, c->n)) ||
 	       halves_missing(pa, c->n, c->order, order);
 }
@@ -341,7 +344,7 @@ static void cut(struct buddy *b, uint64_t n, unsigned int from_order, unsigned i
 {
 	for (unsigned int k = from_order; k-- > order;) {
 		uint64_t half = n + (1ULL << k);
-		buddy_list_add(b, half, k, pageblock_type(b->map, pfn(half)));
+		buddy_list_add(b, half, k, pageblock_type_at(b->map, half - b->base));
 	}
 }
 

@@ -55,6 +55,8 @@ enum palloc_caps {
 	PALLOC_CAP_RECORDS = 1 << 10,
 	/** alloc_bytes() is present: boot allocations of less than a page share pages. */
 	PALLOC_CAP_PACK = 1 << 11,
+	/** init() is given metadata as it comes, not zeroed, and clears what it needs: at the boot, nothing else does. */
+	PALLOC_CAP_CLEARS = 1 << 12,
 };
 
 enum palloc_run_state {
@@ -166,7 +168,7 @@ struct palloc_ops {
 	 */
 	size_t (*meta_bytes)(const struct palloc_geometry *geometry);
 	/**
-	 * @meta: zeroed, aligned to 64 bytes, virtually contiguous, meta_bytes() long. The
+	 * @meta: zeroed (unless PALLOC_CAP_CLEARS), aligned to 64 bytes, virtually contiguous, meta_bytes() long. The
 	 * instance's span, nid, zone id and pageblocks are set. Afterwards every frame is
 	 * unavailable. Not per frame.
 	 */

@@ -55,7 +55,10 @@ bool model_instance(struct model *m, struct palloc *pa, const struct palloc_ops 
 	size_t bytes = ops->meta_bytes(&geometry);
 	MODEL_EXPECT(m, bytes + 2 * GUARD_BYTES <= env->meta_bytes[area], bytes);
 	memset(env->meta[area], GUARD, bytes + 2 * GUARD_BYTES);
-	memset(meta_of(m, area), 0, bytes);
+	/* Whoever clears it must not rely on what he finds. */
+	if (!(ops->caps & PALLOC_CAP_CLEARS)) {
+		memset(meta_of(m, area), 0, bytes);
+	}
 	*pa = (struct palloc){
 		.ops = ops,
 		.span = env->span,
@@ -86,7 +89,7 @@ bool model_start(struct model *m, const struct palloc_ops *ops, struct conforman
 	memset(env->history, 0, CONFORMANCE_HISTORY * sizeof(*env->history));
 	env->reset(env->ctx);
 	memset(env->state, MODEL_HOLE, pfn_range_pages(env->span));
-	memset(env->pageblocks, 0, pageblock_map_bytes(env->span));
+	memset(env->pageblocks, GUARD, pageblock_map_bytes(env->span));
 	pageblock_map_init(&m->map, env->span, env->pageblocks);
 	return model_instance(m, &m->pa, ops, area, MODEL_SPARE_RUNS);
 }
