@@ -25,7 +25,7 @@
 #define META_BYTES  (128UL << 10)
 #define STEPS	    10000
 /** Random operations on each backend, in rounds. */
-#define OPERATIONS  50000
+#define OPERATIONS  30000
 /** A page of records for each 256 frames, and tables. */
 #define STASH_PAGES (SPAN_PAGES / 256 + 16)
 
