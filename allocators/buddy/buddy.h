@@ -70,7 +70,11 @@ struct buddy {
 	uint64_t managed_pages;
 	struct pageblock_map *map;
 	/** Bit k: list[k][type] is not empty; whole pageblocks only. */
-	uint32_t nonempty[MIGRATE_TYPE_COUNT];
+	union {
+		uint32_t nonempty[MIGRATE_TYPE_COUNT];
+		/** Two types at a time. */
+		uint64_t nonempty_pairs[MIGRATE_TYPE_COUNT / 2];
+	};
 	/** Bit i: bucket[i] has blocks of the type. */
 	uint64_t holes[MIGRATE_TYPE_COUNT][BUDDY_BUCKETS / BITS_PER_WORD];
 	/** Frames of a bucket, as a shift: whole largest-order blocks. */

@@ -91,6 +91,8 @@ struct zone {
 	uint32_t isolated_blocks;
 	/** Its first per-hart cache; 0: it has none. */
 	uint32_t cache_base;
+	/** No other zone has memory: what it cannot serve nobody can. */
+	uint32_t alone;
 	/** Requests and frees that passed the zone's lock; see zone_counters_read(). */
 	struct zone_counters counters;
 	/** The backend's live instance: one of instances[]. NULL until page_alloc_init(). */
