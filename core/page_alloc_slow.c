@@ -400,13 +400,12 @@ static FPG_NOINLINE struct page *alloc_elsewhere(gfp_t gfp, unsigned int order,
 static FPG_NOINLINE struct page *unlock_and_go_on(gfp_t gfp, unsigned int order, struct zone *zone,
 						  unsigned long flags, int err)
 {
-	struct zone **list = this_page_caches()->node->zonelist;
 	spin_unlock_irqrestore(&zone->lock, flags);
 	if (unlikely(err != -ENOMEM)) {
 		return page_alloc_any(gfp, order, 0);
 	}
 	__atomic_fetch_add(&zone->counters.misses, 1, __ATOMIC_RELAXED);
-	if (list[0] != zone || list[1] != NULL || page_cache_any() || zone->highatomic_pages != 0) {
+	if (!zone->alone || page_cache_any() || zone->highatomic_pages != 0) {
 		return alloc_elsewhere(gfp, order, zone);
 	}
 	return gfp & __GFP_NOWARN ? NULL : fail(gfp, order);

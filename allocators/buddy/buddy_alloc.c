@@ -42,11 +42,10 @@ static inline struct palloc_block block_of(uint64_t n, unsigned long pages, unsi
 static FPG_NOINLINE struct palloc_block alloc_other(struct palloc *pa, const struct palloc_req *req)
 {
 	const struct buddy *b = buddy_of(pa);
-	const uint32_t all = b->nonempty[0] | b->nonempty[1] | b->nonempty[2] | b->nonempty[3] |
-			     b->nonempty[4] | b->nonempty[5];
-	static_assert(MIGRATE_TYPE_COUNT == 6, "all types are looked at");
-	if (req->align_order >= PAGEBLOCK_ORDER && all >> req->align_order == 0 &&
-	    b->fresh.count == 0) {
+	const uint64_t pairs = b->nonempty_pairs[0] | b->nonempty_pairs[1] | b->nonempty_pairs[2];
+	static_assert(ARRAY_SIZE(b->nonempty_pairs) == 3, "all types are looked at");
+	if (req->align_order >= PAGEBLOCK_ORDER &&
+	    ((pairs | pairs >> 32) & UINT32_MAX) >> req->align_order == 0 && b->fresh.count == 0) {
 		return block_of(0, 0, 0, -ENOMEM);
 	}
 	return buddy_alloc_searching(pa, req);

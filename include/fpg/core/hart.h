@@ -88,6 +88,8 @@ void hart_init(void);
 struct hart_start_env {
 	unsigned int satp_mode;
 	phys_addr_t root;
+	/** Harts that may run, the boot hart among them; the others are left alone. 0: all. */
+	unsigned int max_harts;
 	/** A stack of @bytes with an unmapped page below. Return: its low end, or NULL (logged) */
 	char *(*stack_alloc)(size_t bytes);
 	void (*stack_free)(char *low, size_t bytes);

@@ -93,6 +93,8 @@ struct zone {
 	uint32_t cache_base;
 	/** They are in use: the backend frees, and keeps nothing by hart itself. */
 	bool cached;
+	/** No other zone has memory: what it cannot serve nobody can. */
+	uint32_t alone;
 	/** Requests and frees that passed the zone's lock; see zone_counters_read(). */
 	struct zone_counters counters;
 	/** The backend's live instance: one of instances[]. NULL until page_alloc_init(). */
