@@ -75,6 +75,8 @@ struct handover {
 	void *ctx;
 	int err;
 	struct palloc_moved moved;
+	/** Both keep records: see move_run(). */
+	bool wait;
 	/** Free frames that @to has not got yet. */
 	struct palloc_run waiting;
 };
@@ -107,30 +109,39 @@ static int give_run(struct handover *h, const struct palloc_run *run)
 	return h->err;
 }
 
+static int give_free(struct handover *h, struct pfn_range range, enum migratetype type)
+{
+	const struct palloc_run run = { range, PALLOC_RUN_FREE, type };
+	/* Where the source keeps no records, there are none for what is free. */
+	if (h->from->ops->caps & PALLOC_CAP_RECORDS) {
+		frame_table_clear(range);
+	}
+	h->moved.free_pages += pfn_range_pages(range);
+	h->moved.runs++;
+	return give_run(h, &run);
+}
+
 /** The free frames that wait go over. Return: h->err */
 static int give_waiting(struct handover *h)
 {
 	const struct palloc_run run = h->waiting;
 	h->waiting.range = (struct pfn_range){ pfn(0), pfn(0) };
-	if (run.range.start.n >= run.range.end.n) {
-		return h->err;
-	}
-	/* Where the source keeps no records, there are none for what is free. */
-	if (h->from->ops->caps & PALLOC_CAP_RECORDS) {
-		frame_table_clear(run.range);
-	}
-	h->moved.free_pages += pfn_range_pages(run.range);
+	return run.range.start.n < run.range.end.n ? give_free(h, run.range, run.type) : h->err;
+}
+
+static int move_used(struct handover *h, const struct palloc_run *run)
+{
+	h->moved.used_pages += pfn_range_pages(run->range);
 	h->moved.runs++;
-	return give_run(h, &run);
+	return give_run(h, run);
 }
 
 /**
- * Free neighbours of different types go over together: the records that the old backend left in the one would be taken
- * for the new one's own while the other is added.
+ * Between backends that keep records, free neighbours of different types go over together: the records that the old one
+ * left in the one would be taken for the new one's own while the other is added.
  */
-static bool move_run(void *ctx, const struct palloc_run *run)
+static bool move_waiting(struct handover *h, const struct palloc_run *run)
 {
-	struct handover *h = ctx;
 	if (is_free(run) && h->waiting.range.end.n == run->range.start.n &&
 	    h->waiting.range.start.n < h->waiting.range.end.n) {
 		h->waiting.range.end = run->range.end;
@@ -141,12 +152,21 @@ static bool move_run(void *ctx, const struct palloc_run *run)
 	}
 	if (is_free(run)) {
 		h->waiting = (struct palloc_run){ run->range, PALLOC_RUN_FREE, run->type };
-	} else if (run->state == PALLOC_RUN_ALLOCATED) {
-		h->moved.used_pages += pfn_range_pages(run->range);
-		h->moved.runs++;
-		return give_run(h, run) == 0;
+		return true;
 	}
-	return true;
+	return run->state != PALLOC_RUN_ALLOCATED || move_used(h, run) == 0;
+}
+
+static bool move_run(void *ctx, const struct palloc_run *run)
+{
+	struct handover *h = ctx;
+	if (h->wait) {
+		return move_waiting(h, run);
+	}
+	if (is_free(run)) {
+		return give_free(h, run->range, run->type) == 0;
+	}
+	return run->state != PALLOC_RUN_ALLOCATED || move_used(h, run) == 0;
 }
 
 /** Wipe what @to wrote over free memory; only for a source that keeps no records itself. */
@@ -183,8 +203,9 @@ int palloc_handover_move(struct palloc *from, struct palloc *to, palloc_populate
 		return -ENOTSUP;
 	}
 	from->state = PALLOC_RETIRING;
+	h.wait = (from->ops->caps & to->ops->caps & PALLOC_CAP_RECORDS) != 0;
 	from->ops->walk(from, move_run, &h);
-	if (h.err == 0) {
+	if (h.err == 0 && h.wait) {
 		(void)give_waiting(&h);
 	}
 	if (h.err != 0) {

@@ -142,10 +142,9 @@ static void reach_bucket(struct buddy *b, uint64_t i)
 	b->ready[i / BITS_PER_WORD] |= 1ULL << (i % BITS_PER_WORD);
 }
 
-void buddy_reach(struct buddy *b, uint64_t start, uint64_t end)
+void buddy_reach_slow(struct buddy *b, uint64_t i, uint64_t last)
 {
-	const uint64_t last = (end - 1 - b->base) >> b->bucket_shift;
-	for (uint64_t i = (start - b->base) >> b->bucket_shift; i <= last; i++) {
+	for (; i <= last; i++) {
 		if (!bits_test(b->ready, i)) {
 			reach_bucket(b, i);
 		}
@@ -154,9 +153,9 @@ void buddy_reach(struct buddy *b, uint64_t start, uint64_t end)
 
 void buddy_mark_cut(struct buddy *b, uint64_t start, uint64_t end)
 {
-	buddy_reach(b, start, end);
 	const uint64_t first = buddy_block_index(b, start);
 	const uint64_t last = buddy_block_index(b, end - 1);
+	buddy_reach(b, start, end);
 	if (first != last || !bits_test(b->cut, first)) {
 		bits_set_range(b->cut, first, last + 1);
 	}

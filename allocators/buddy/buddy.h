@@ -72,7 +72,11 @@ struct buddy {
 	uint64_t added_end;
 	struct pageblock_map *map;
 	/** Bit k: list[k][type] is not empty; whole pageblocks only. */
-	uint32_t nonempty[MIGRATE_TYPE_COUNT];
+	union {
+		uint32_t nonempty[MIGRATE_TYPE_COUNT];
+		/** Two types at a time. */
+		uint64_t nonempty_pairs[MIGRATE_TYPE_COUNT / 2];
+	};
 	/** Bit i: bucket[i] has blocks of the type. */
 	uint64_t holes[MIGRATE_TYPE_COUNT][BUDDY_BUCKETS / BITS_PER_WORD];
 	/** Frames of a bucket, as a shift: whole largest-order blocks. */
@@ -295,11 +299,21 @@ static inline void buddy_record_used(struct buddy *b, uint64_t n, unsigned int o
 	page->second = 0;
 }
 
+/** buddy_reach() of the buckets from @first to @last. */
+void buddy_reach_slow(struct buddy *b, uint64_t first, uint64_t last);
+
 /**
  * Before anything about the frames [start, end), but whether they are fresh, is asked or noted: metadata comes
  * uncleared, because at boot that would cost by the page, and is cleared by the bucket here.
  */
-void buddy_reach(struct buddy *b, uint64_t start, uint64_t end);
+static inline void buddy_reach(struct buddy *b, uint64_t start, uint64_t end)
+{
+	const uint64_t first = (start - b->base) >> b->bucket_shift;
+	const uint64_t last = (end - 1 - b->base) >> b->bucket_shift;
+	if (first != last || unlikely(!bits_test(b->ready, first))) {
+		buddy_reach_slow(b, first, last);
+	}
+}
 
 /** Note that the frames [start, end) have records from now on. Comes before any of them is listed. */
 void buddy_mark_cut(struct buddy *b, uint64_t start, uint64_t end);
