@@ -109,12 +109,25 @@ static int give_run(struct handover *h, const struct palloc_run *run)
 	return h->err;
 }
 
+/** The old backend's records of free frames go. */
+static void forget_free(struct pfn_range range)
+{
+	struct page *page = pfn_to_page(range.start);
+	if (pfn_range_pages(range) == 1 && page->word != 0) {
+		/* It says something, so it has memory of its own. */
+		page->word = 0;
+		page->second = 0;
+		return;
+	}
+	frame_table_clear(range);
+}
+
 static int give_free(struct handover *h, struct pfn_range range, enum migratetype type)
 {
 	const struct palloc_run run = { range, PALLOC_RUN_FREE, type };
 	/* Where the source keeps no records, there are none for what is free. */
 	if (h->from->ops->caps & PALLOC_CAP_RECORDS) {
-		frame_table_clear(range);
+		forget_free(range);
 	}
 	h->moved.free_pages += pfn_range_pages(range);
 	h->moved.runs++;

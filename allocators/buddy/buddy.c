@@ -151,14 +151,10 @@ void buddy_reach_slow(struct buddy *b, uint64_t i, uint64_t last)
 	}
 }
 
-void buddy_mark_cut(struct buddy *b, uint64_t start, uint64_t end)
+void buddy_mark_cut_slow(struct buddy *b, uint64_t start, uint64_t end)
 {
-	const uint64_t first = buddy_block_index(b, start);
-	const uint64_t last = buddy_block_index(b, end - 1);
 	buddy_reach(b, start, end);
-	if (first != last || !bits_test(b->cut, first)) {
-		bits_set_range(b->cut, first, last + 1);
-	}
+	bits_set_range(b->cut, buddy_block_index(b, start), buddy_block_index(b, end - 1) + 1);
 }
 
 void buddy_unfresh(struct buddy *b, uint64_t n)

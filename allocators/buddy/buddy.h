@@ -315,8 +315,17 @@ static inline void buddy_reach(struct buddy *b, uint64_t start, uint64_t end)
 	}
 }
 
+void buddy_mark_cut_slow(struct buddy *b, uint64_t start, uint64_t end);
+
 /** Note that the frames [start, end) have records from now on. Comes before any of them is listed. */
-void buddy_mark_cut(struct buddy *b, uint64_t start, uint64_t end);
+static inline void buddy_mark_cut(struct buddy *b, uint64_t start, uint64_t end)
+{
+	/* A bucket was reached when one of its blocks was cut. */
+	const uint64_t block = buddy_block_index(b, start);
+	if (buddy_block_index(b, end - 1) != block || !bits_test(b->cut, block)) {
+		buddy_mark_cut_slow(b, start, end);
+	}
+}
 
 /** A fresh block becomes an ordinary one, off all lists. */
 void buddy_unfresh(struct buddy *b, uint64_t n);
