@@ -53,7 +53,8 @@ static bool count_types(void *ctx, const struct palloc_run *run)
 	for (i = i > w->counted ? i : w->counted; i < end; i++) {
 		uint64_t first = i << PAGEBLOCK_ORDER;
 		const uint64_t base = w->zone->pageblocks.base.n;
-		enum migratetype type = pageblock_type(&w->zone->pageblocks, pfn(first < base ? base : first));
+		enum migratetype type =
+			pageblock_type(&w->zone->pageblocks, pfn(first < base ? base : first));
 		w->out->pageblocks[type]++;
 		w->out->mixed[type] += is_mixed(w->zone, first, type);
 		w->counted = i + 1;

@@ -259,16 +259,23 @@ static hart_mask_t enter(const struct dt_facts *facts, bool fit, const char *all
 	return mask;
 }
 
+bool hart_boot_node(const struct dt_facts *facts)
+{
+	const struct dt_cpu *cpu = dt_cpu_of_hart(facts, port_hart_id());
+	if (cpu != NULL) {
+		this_hart()->nid = cpu->nid;
+	}
+	return cpu != NULL;
+}
+
 /** The boot hart as the device tree describes it. Return: how many others it describes */
 static uint32_t look_at_tree(const struct dt_facts *facts)
 {
-	const struct dt_cpu *cpu = dt_cpu_of_hart(facts, port_hart_id());
-	if (cpu == NULL) {
+	if (!hart_boot_node(facts)) {
 		pr_warn("the device tree does not describe hart %" PRIu64 ", which runs this",
 			port_hart_id());
 		return facts->cpu_count;
 	}
-	this_hart()->nid = cpu->nid;
 	return facts->cpu_count - 1;
 }
 

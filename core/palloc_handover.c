@@ -74,8 +74,7 @@ struct handover {
 	palloc_populate_fn populate;
 	void *ctx;
 	int err;
-	uint64_t free_pages;
-	uint64_t used_pages;
+	struct palloc_moved moved;
 	/** Free frames that @to has not got yet. */
 	struct palloc_run waiting;
 };
@@ -120,7 +119,8 @@ static int give_waiting(struct handover *h)
 	if (h->from->ops->caps & PALLOC_CAP_RECORDS) {
 		frame_table_clear(run.range);
 	}
-	h->free_pages += pfn_range_pages(run.range);
+	h->moved.free_pages += pfn_range_pages(run.range);
+	h->moved.runs++;
 	return give_run(h, &run);
 }
 
@@ -142,7 +142,8 @@ static bool move_run(void *ctx, const struct palloc_run *run)
 	if (is_free(run)) {
 		h->waiting = (struct palloc_run){ run->range, PALLOC_RUN_FREE, run->type };
 	} else if (run->state == PALLOC_RUN_ALLOCATED) {
-		h->used_pages += pfn_range_pages(run->range);
+		h->moved.used_pages += pfn_range_pages(run->range);
+		h->moved.runs++;
 		return give_run(h, run) == 0;
 	}
 	return true;
@@ -158,7 +159,18 @@ static bool wipe_run(void *ctx, const struct palloc_run *run)
 	return true;
 }
 
-int palloc_handover(struct palloc *from, struct palloc *to, palloc_populate_fn populate, void *ctx)
+int palloc_handover_ready(struct palloc *from, const struct palloc *to, palloc_populate_fn populate,
+			  void *ctx)
+{
+	struct handover h = { .from = from, .populate = populate, .ctx = ctx };
+	if (to->ops->caps & PALLOC_CAP_RECORDS) {
+		from->ops->walk(from, prepare_run, &h);
+	}
+	return h.err;
+}
+
+int palloc_handover_move(struct palloc *from, struct palloc *to, palloc_populate_fn populate,
+			 void *ctx, struct palloc_moved *moved)
 {
 	struct handover h = { .from = from, .to = to, .populate = populate, .ctx = ctx };
 	struct palloc_stats stats;
@@ -171,30 +183,32 @@ int palloc_handover(struct palloc *from, struct palloc *to, palloc_populate_fn p
 		return -ENOTSUP;
 	}
 	from->state = PALLOC_RETIRING;
-	if (to->ops->caps & PALLOC_CAP_RECORDS) {
-		from->ops->walk(from, prepare_run, &h);
-	}
+	from->ops->walk(from, move_run, &h);
 	if (h.err == 0) {
-		from->ops->walk(from, move_run, &h);
-		h.err = h.err != 0 ? h.err : give_waiting(&h);
-		bool lost = h.err != 0 && (from->ops->caps & PALLOC_CAP_RECORDS);
-		if (h.err != 0 && !lost) {
-			from->ops->walk(from, wipe_run, NULL);
-		}
+		(void)give_waiting(&h);
+	}
+	if (h.err != 0) {
 		/*
 		 * A source whose records are gone cannot serve on. Its free runs had records, so
 		 * nothing was missing.
 		 */
-		FPG_CHECK(!lost);
-	}
-	if (h.err != 0) {
+		FPG_CHECK(!(from->ops->caps & PALLOC_CAP_RECORDS));
+		from->ops->walk(from, wipe_run, NULL);
 		from->state = PALLOC_LIVE;
 		return h.err;
 	}
 	from->state = PALLOC_RETIRED;
 	to->state = PALLOC_LIVE;
 	to->ops->stats(to, &stats);
-	bool same = stats.free_pages == h.free_pages &&
-		    stats.managed_pages == h.free_pages + h.used_pages;
+	*moved = h.moved;
+	bool same = stats.free_pages == moved->free_pages &&
+		    stats.managed_pages == moved->free_pages + moved->used_pages;
 	return same ? 0 : -EUCLEAN;
+}
+
+int palloc_handover(struct palloc *from, struct palloc *to, palloc_populate_fn populate, void *ctx)
+{
+	struct palloc_moved moved;
+	int err = palloc_handover_ready(from, to, populate, ctx);
+	return err != 0 ? err : palloc_handover_move(from, to, populate, ctx, &moved);
 }

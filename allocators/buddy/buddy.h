@@ -68,6 +68,8 @@ struct buddy {
 	uint64_t frames;
 	uint64_t free_pages;
 	uint64_t managed_pages;
+	/** No frame from here on was ever added: adding in ascending order need not look. */
+	uint64_t added_end;
 	struct pageblock_map *map;
 	/** Bit k: list[k][type] is not empty; whole pageblocks only. */
 	uint32_t nonempty[MIGRATE_TYPE_COUNT];
@@ -82,7 +84,9 @@ struct buddy {
 	uint64_t *cut;
 	/** A bit a page of the frame table: it is known to be populated, for good. */
 	uint64_t *known;
-	/** As many as the span has. */
+	/** Bit i: bucket[i] was reached, see there. */
+	uint64_t ready[BUDDY_BUCKETS / BITS_PER_WORD];
+	/** As many as the span has. Of one that was not reached nothing is looked at: it was never cleared. */
 	FPG_ALIGNED(BUDDY_BUCKET_SIZE) struct buddy_bucket bucket[];
 };
 
@@ -176,8 +180,9 @@ static inline void buddy_note(struct buddy *b, const struct buddy_list *list, ui
 		return;
 	}
 	/* Buckets are aligned to their size. */
-	uint16_t *orders = &((struct buddy_bucket *)(void *)((uintptr_t)list & ~(BUDDY_BUCKET_SIZE - 1UL)))
-				    ->orders[type];
+	uint16_t *orders =
+		&((struct buddy_bucket *)(void *)((uintptr_t)list & ~(BUDDY_BUCKET_SIZE - 1UL)))
+			 ->orders[type];
 	const uint32_t was = *orders;
 	const uint32_t now = was ^ bit;
 	*orders = (uint16_t)now;
@@ -194,7 +199,7 @@ static inline uint64_t buddy_next_hole(const struct buddy *b, unsigned int type,
 }
 
 /** i: the number of each bucket with holes of @type, ascending. */
-#define buddy_for_each_hole(i, b, type)                                         \
+#define buddy_for_each_hole(i, b, type)                                        \
 	for (uint64_t i = buddy_next_hole((b), (type), 0); i != BUDDY_BUCKETS; \
 	     i = buddy_next_hole((b), (type), i + 1))
 
@@ -290,7 +295,13 @@ static inline void buddy_record_used(struct buddy *b, uint64_t n, unsigned int o
 	page->second = 0;
 }
 
-/** Note that the frames [start, end) have records from now on. */
+/**
+ * Before anything about the frames [start, end), but whether they are fresh, is asked or noted: metadata comes
+ * uncleared, because at boot that would cost by the page, and is cleared by the bucket here.
+ */
+void buddy_reach(struct buddy *b, uint64_t start, uint64_t end);
+
+/** Note that the frames [start, end) have records from now on. Comes before any of them is listed. */
 void buddy_mark_cut(struct buddy *b, uint64_t start, uint64_t end);
 
 /** A fresh block becomes an ordinary one, off all lists. */
@@ -305,6 +316,7 @@ bool buddy_pieces_missing(struct palloc *pa, uint64_t start, uint64_t end);
 /** True when the record of frame @n is missing; @pa->want is set. What is there is remembered. */
 bool buddy_record_missing_slow(struct palloc *pa, uint64_t n);
 
+/** @n was reached. */
 static inline bool buddy_record_missing(struct palloc *pa, uint64_t n)
 {
 	const struct buddy *b = buddy_of(pa);

@@ -97,8 +97,8 @@ static FPG_INLINE struct palloc_block cut_from(struct palloc *pa, const struct p
 static FPG_NOINLINE struct palloc_block alloc_large(struct palloc *pa, const struct palloc_req *req)
 {
 	struct buddy *b = buddy_of(pa);
-	const unsigned long orders = (unsigned long)b->nonempty[req->type] >> req->align_order
-									      << req->align_order;
+	const unsigned long orders = (unsigned long)b->nonempty[req->type] >>
+				     req->align_order << req->align_order;
 	if (orders == 0) {
 		return alloc_other(pa, req);
 	}
@@ -114,8 +114,8 @@ static FPG_NOINLINE struct palloc_block alloc_small(struct palloc *pa, const str
 	buddy_for_each_hole(i, b, type)
 	{
 		struct buddy_bucket *bucket = &b->bucket[i];
-		const unsigned long orders = (unsigned long)bucket->orders[type] >> req->align_order
-										    << req->align_order;
+		const unsigned long orders = (unsigned long)bucket->orders[type] >>
+					     req->align_order << req->align_order;
 		if (orders != 0) {
 			const unsigned long from = bit_lowest(orders);
 			return cut_from(pa, req, &bucket->list[from][type], from, true);

@@ -30,6 +30,7 @@ struct bench {
 extern const struct bench bench_rows_boot[];
 extern const struct bench bench_rows_pagetable[];
 extern const struct bench bench_rows_palloc[];
+extern const struct bench bench_rows_switch[];
 extern const struct bench bench_rows_tlb[];
 
 /**

@@ -33,7 +33,7 @@
 		}                                                                  \
 	} while (0)
 
-static FPG_UNUSED char text[16384];
+static FPG_UNUSED char text[65536];
 
 static FPG_NORETURN void end_child_now(int code)
 {

@@ -226,7 +226,8 @@ static void zones_are_told_as_linux_tells_them(void **state)
 	} seen[] = {
 		{ "pagetypeinfo", "type    Unmovable ", "\"mixed\":" },
 		{ "extfrag", "unusable      0.000 ", "\"fragmentation_permille\":[-1000," },
-		{ "zoneinfo", "  hart 0, Unmovable, order 0: ", "\"caches\":[{\"hart\":0,\"type\":" },
+		{ "zoneinfo",
+		  "  hart 0, Unmovable, order 0: ", "\"caches\":[{\"hart\":0,\"type\":" },
 	};
 	(void)state;
 	start_allocator();

@@ -78,6 +78,9 @@ static void nodes_stand_in_for_each_other(void **state)
 	assert_int_equal(pfn_to_zone(page_to_pfn(page))->nid, 2);
 	assert_null(alloc_pages_node(3, GFP_KERNEL | __GFP_THISNODE | __GFP_NOWARN, 0));
 	assert_non_null(alloc_pages_node(3, GFP_KERNEL, 0));
+	page = alloc_pages_node(NUMA_NO_NODE, GFP_KERNEL | __GFP_THISNODE, 0);
+	assert_non_null(page);
+	assert_int_equal(pfn_to_zone(page_to_pfn(page))->nid, 0);
 	/* Blocks of largest order at the seams never mix nodes. */
 	for (unsigned int order = 3; order <= MAX_PAGE_ORDER; order++) {
 		page = alloc_pages(GFP_KERNEL | __GFP_NOWARN, order);

@@ -99,6 +99,13 @@ struct hart_start_env {
 #define HART_EMERGENCY_STACK_BYTES 4096UL
 
 /**
+ * Tell the boot hart which node the device tree puts it on. Before page_alloc_init(), so that its requests begin there
+ * from the first one on; harts_start() does it too. Context: the boot hart, from hart_init() on
+ * Return: false when the device tree does not describe it: it belongs to no node, as before
+ */
+bool hart_boot_node(const struct dt_facts *facts);
+
+/**
  * Start every hart that the device tree says can run us: enabled, rv64, with an MMU. A hart that is left alone, refuses,
  * or does not arrive within two seconds is named in the log with the reason, and the boot goes on without it. From the
  * return on this hart takes interrupts.

@@ -95,9 +95,11 @@ enum page_state {
 #define PAGE_ZONE_LIMIT 0x1000U
 
 /** page.owner of a page that boot allocations share (fpg/core/bootmem.h); its movable_ops is 0. */
-#define PAGE_OWNER_PACKED UINT32_MAX
+#define PAGE_OWNER_PACKED    UINT32_MAX
 /** page.owner of a page that holds a backend's metadata. */
-#define PAGE_OWNER_META	  (UINT32_MAX - 1)
+#define PAGE_OWNER_META	     (UINT32_MAX - 1)
+/** page.owner of a page that reserve_bootmem() has taken and may have to give back. */
+#define PAGE_OWNER_RESERVING (UINT32_MAX - 2)
 
 /** The frame's contents belong to the frame table itself. */
 #define PAGE_F_TABLE (1ULL << 12)

@@ -5,6 +5,7 @@
  * model_verify() compares everything.
  */
 #include "model.h"
+#include "random.h"
 
 #include "fpg/base/errno.h"
 
@@ -24,10 +25,7 @@ bool model_fail(struct model *m, const char *what, uint64_t frame)
 
 uint64_t model_random(struct model *m)
 {
-	m->random ^= m->random >> 12;
-	m->random ^= m->random << 25;
-	m->random ^= m->random >> 27;
-	return m->random * 0x2545f4914f6cdd1dULL;
+	return xorshift64star(&m->random);
 }
 
 uint64_t model_random_below(struct model *m, uint64_t below)
@@ -57,7 +55,10 @@ bool model_instance(struct model *m, struct palloc *pa, const struct palloc_ops 
 	size_t bytes = ops->meta_bytes(&geometry);
 	MODEL_EXPECT(m, bytes + 2 * GUARD_BYTES <= env->meta_bytes[area], bytes);
 	memset(env->meta[area], GUARD, bytes + 2 * GUARD_BYTES);
-	memset(meta_of(m, area), 0, bytes);
+	/* Whoever clears it must not rely on what he finds. */
+	if (!(ops->caps & PALLOC_CAP_CLEARS)) {
+		memset(meta_of(m, area), 0, bytes);
+	}
 	*pa = (struct palloc){
 		.ops = ops,
 		.span = env->span,
@@ -88,7 +89,7 @@ bool model_start(struct model *m, const struct palloc_ops *ops, struct conforman
 	memset(env->history, 0, CONFORMANCE_HISTORY * sizeof(*env->history));
 	env->reset(env->ctx);
 	memset(env->state, MODEL_HOLE, pfn_range_pages(env->span));
-	memset(env->pageblocks, 0, pageblock_map_bytes(env->span));
+	memset(env->pageblocks, GUARD, pageblock_map_bytes(env->span));
 	pageblock_map_init(&m->map, env->span, env->pageblocks);
 	return model_instance(m, &m->pa, ops, area, MODEL_SPARE_RUNS);
 }
