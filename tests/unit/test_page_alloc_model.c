@@ -225,15 +225,13 @@ static void step_bulk(uint64_t from)
 	}
 	unsigned long got = alloc_pages_bulk(gfp, room, pages);
 	assert_true(got <= room);
-	for (uint64_t i = 0; i < ARRAY_SIZE(pages); i++) {
-		assert_true((pages[i] != NULL) == (i < got));
-		if (pages[i] != NULL) {
-			struct slot *slot = &slots[from + i];
-			*slot = (struct slot){ .page = pages[i], .pages = 1, .kind = KIND_BLOCK };
-			judge(slot, gfp, 0);
-			take(slot);
-		}
+	for (uint64_t i = 0; i < got; i++) {
+		struct slot *slot = &slots[from + i];
+		*slot = (struct slot){ .page = pages[i], .pages = 1, .kind = KIND_BLOCK };
+		judge(slot, gfp, 0);
+		take(slot);
 	}
+	assert_true(got == ARRAY_SIZE(pages) || pages[got] == NULL);
 }
 
 /** Exact frames: served when nobody holds any of them, else the first one in the way is named. */
@@ -290,6 +288,15 @@ static void give_back(struct slot *slot)
 	slot->page = NULL;
 }
 
+static void give_all_back(void)
+{
+	for (uint64_t k = 0; k < SLOTS; k++) {
+		if (slots[k].page != NULL) {
+			give_back(&slots[k]);
+		}
+	}
+}
+
 /** A free of another order, of a part, or of what nobody holds: refused, and nothing changes. */
 static void step_wrong_free(const struct slot *slot)
 {
@@ -302,8 +309,6 @@ static void step_wrong_free(const struct slot *slot)
 		__free_pages(page, (unsigned int)dice(4));
 	} else if (slot->kind == KIND_BLOCK && slot->order < MAX_PAGE_ORDER) {
 		__free_pages(slot->page, slot->order + 1);
-	} else if (slot->kind == KIND_BLOCK) {
-		__free_pages(slot->page + 1, 0);
 	} else {
 		return;
 	}
@@ -325,12 +330,12 @@ static void step(void)
 	const uint64_t k = dice(SLOTS);
 	struct slot *slot = &slots[k];
 	const uint64_t what = dice(1000);
-	if (what < 15) {
-		step_wrong_free(slot);
-	} else if (what < 17) {
+	if (what < 2) {
+		page_cache_drain_all();
+	} else if (what < 4) {
 		step_fail_rule();
 	} else if (what < 19) {
-		page_cache_drain_all();
+		step_wrong_free(slot);
 	} else if (slot->page != NULL) {
 		give_back(slot);
 	} else if (what < 60) {
@@ -344,11 +349,11 @@ static void step(void)
 	}
 }
 
-static bool backends_count(void *ctx, struct zone *zone, const struct palloc_run *run)
+/** Free frames that somebody holds. */
+static bool count_foreign(void *ctx, struct zone *zone, const struct palloc_run *run)
 {
 	uint64_t *foreign = ctx;
 	for (uint64_t n = run->range.start.n; n < run->range.end.n; n++) {
-		/* Whoever holds a frame, it is in use; a free one is nobody's. */
 		*foreign += run->state == PALLOC_RUN_FREE && holder[index_of(pfn(n))] != 0;
 	}
 	return zone != NULL;
@@ -358,7 +363,7 @@ static void compare(void)
 {
 	uint64_t foreign = 0;
 	page_check_all(UINT64_MAX);
-	palloc_walk_all(backends_count, &foreign);
+	palloc_walk_all(count_foreign, &foreign);
 	assert_int_equal(foreign, 0);
 	assert_true(page_check_used() >= held);
 	assert_int_equal(page_alloc_refused_frees(), refused_frees);
@@ -377,8 +382,7 @@ static void run_steps(uint64_t count)
 
 static uint64_t steps_wanted(void)
 {
-	const char *text = getenv("FPG_STEPS");
-	return text != NULL ? strtoull(text, NULL, 0) : 60000;
+	return getenv("FPG_STEPS") != NULL ? strtoull(getenv("FPG_STEPS"), NULL, 0) : 60000;
 }
 
 /* ---- properties ------------------------------------------------------------------------------ */
@@ -392,11 +396,7 @@ static void random_use_agrees_with_who_holds_what(void **state)
 	const uint64_t used = page_check_used();
 	run_steps(steps_wanted());
 	fail_page_alloc_set(NULL);
-	for (uint64_t k = 0; k < SLOTS; k++) {
-		if (slots[k].page != NULL) {
-			give_back(&slots[k]);
-		}
-	}
+	give_all_back();
 	page_cache_drain_all();
 	compare();
 	printf("# %llu of %llu requests served\n", (unsigned long long)served,
@@ -434,6 +434,13 @@ struct moved {
 	size_t count;
 };
 
+static void drop_metadata(struct moved *moved)
+{
+	while (moved->count > 0) {
+		free(moved->meta[--moved->count]);
+	}
+}
+
 static bool move_zone(void *ctx, struct zone *zone)
 {
 	struct moved *moved = ctx;
@@ -467,26 +474,17 @@ static void pages_held_survive_that_another_backend_takes_over(void **state)
 			struct moved old = moved[turn % 2];
 			moved[turn % 2] = (struct moved){ .to = ways[i] };
 			zone_for_each(move_zone, &moved[turn % 2]);
-			while (old.count > 0) {
-				free(old.meta[--old.count]);
-			}
+			drop_metadata(&old);
 			compare();
 		}
 	}
 	run_steps(steps_wanted() / 16);
-	for (uint64_t k = 0; k < SLOTS; k++) {
-		if (slots[k].page != NULL) {
-			give_back(&slots[k]);
-		}
-	}
+	give_all_back();
 	compare();
 	assert_int_equal(held, 0);
 	stop_machine(state);
-	for (unsigned int i = 0; i < 2; i++) {
-		while (moved[i].count > 0) {
-			free(moved[i].meta[--moved[i].count]);
-		}
-	}
+	drop_metadata(&moved[0]);
+	drop_metadata(&moved[1]);
 	start_machine(seed);
 }
 
