@@ -21,6 +21,7 @@ extern const struct target_test target_tests_memory[];
 extern const struct target_test target_tests_mm[];
 extern const struct target_test target_tests_palloc[];
 extern const struct target_test target_tests_switch[];
+extern const struct target_test target_tests_exhaust[];
 extern const struct target_test target_tests_conformance[];
 extern const struct target_test target_tests_user_copy[];
 extern const struct target_test target_tests_user_mode[];
