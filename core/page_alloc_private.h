@@ -144,7 +144,8 @@ static inline uint64_t page_allocated_word(const struct zone *zone, unsigned int
 /** The word of a single page that a caller holds alone. */
 static inline bool page_word_is_single(const struct zone *zone, uint64_t word)
 {
-	const uint64_t mask = PAGE_STATE_MASK | PAGE_ORDER_MASK | PAGE_ZONE_MASK | PAGE_REF_MASK;
+	const uint64_t mask = PAGE_STATE_MASK | PAGE_ORDER_MASK | PAGE_ZONE_MASK | PAGE_REF_MASK |
+			      PAGE_F_IN_USE;
 	return ((word ^ page_allocated_word(zone, 0, 0)) & mask) == 0;
 }
 

@@ -44,6 +44,11 @@ static const char *free_fault(pfn_t f, unsigned int order, uint64_t word)
 	if (page_word_refs(word) != 1) {
 		return "its reference count is not 1";
 	}
+	if (word & PAGE_F_IN_USE) {
+		return word & PAGE_F_PT	   ? "it is a page table" :
+		       word & PAGE_F_TABLE ? "it holds records of the frame table" :
+					     "it is mapped in a program's address space";
+	}
 	return IS_ALIGNED(f.n, 1ULL << order) ? NULL : "it is not aligned to its order";
 }
 
@@ -176,7 +181,8 @@ void page_free_for(struct page *page, unsigned int order, uint64_t pc)
 		refuse_free(page, order, page != NULL && page >= frame_table ? page->word : 0);
 		return;
 	}
-	const uint64_t looked_at = PAGE_STATE_MASK | PAGE_ORDER_MASK | PAGE_REF_MASK;
+	const uint64_t looked_at = PAGE_STATE_MASK | PAGE_ORDER_MASK | PAGE_REF_MASK |
+				   PAGE_F_IN_USE;
 	const uint64_t wanted = page_word(PAGE_ALLOCATED, order, 0, 0) | 1ULL << PAGE_REF_SHIFT;
 	const uint64_t word = __atomic_load_n(&page->word, __ATOMIC_RELAXED);
 	struct zone *zone = zone_of_word(word);
@@ -215,9 +221,11 @@ void page_free_slow(struct page *page, unsigned int order)
 	}
 	const uint64_t word = __atomic_load_n(&page->word, __ATOMIC_RELAXED);
 	struct zone *zone = zone_of_word(word);
-	/* One reference, no cache. */
-	if (unlikely(word >> PAGE_REF_SHIFT != 1 || page_word_state(word) != PAGE_ALLOCATED ||
-		     page_word_order(word) != order || zone == NULL)) {
+	/* One reference, no cache, nobody uses it. */
+	const uint64_t looked_at = ~(PAGE_TYPE_MASK | PAGE_ZONE_MASK);
+	if (unlikely((word & looked_at) !=
+			     (page_word(PAGE_ALLOCATED, order, 0, 0) | 1ULL << PAGE_REF_SHIFT) ||
+		     zone == NULL)) {
 		page_free_for(page, order, PAGE_DEBUG_CALLER);
 		return;
 	}

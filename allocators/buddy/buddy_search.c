@@ -254,9 +254,14 @@ static enum found find_raid(struct palloc *pa, unsigned int type, unsigned int o
 	return found;
 }
 
+/**
+ * The reserve for atomic requests serves its own before they mix pageblocks; single pages come from it last, for they are
+ * easily had elsewhere.
+ */
 static enum found find(struct palloc *pa, unsigned int type, unsigned int order, uint32_t flags,
 		       struct candidate *c)
 {
+	const bool reserve = (flags & PALLOC_REQ_HIGH) != 0;
 	enum found found = try_type(pa, type, order, flags, c);
 	if (found == FOUND_NOTHING && type == MIGRATE_MOVABLE) {
 		found = try_fresh(pa, order, flags, c);
@@ -264,10 +269,13 @@ static enum found find(struct palloc *pa, unsigned int type, unsigned int order,
 	if (found == FOUND_NOTHING && (flags & PALLOC_REQ_CMA) && type == MIGRATE_MOVABLE) {
 		found = try_type(pa, MIGRATE_CMA, order, flags, c);
 	}
+	if (found == FOUND_NOTHING && reserve && order > 0) {
+		found = try_type(pa, MIGRATE_HIGHATOMIC, order, flags, c);
+	}
 	if (found == FOUND_NOTHING) {
 		found = find_raid(pa, type, order, flags, c);
 	}
-	if (found == FOUND_NOTHING && (flags & PALLOC_REQ_HIGH)) {
+	if (found == FOUND_NOTHING && reserve && order == 0) {
 		found = try_type(pa, MIGRATE_HIGHATOMIC, order, flags, c);
 	}
 	return found;

@@ -11,12 +11,12 @@
 #include <string.h>
 
 static const struct target_test *const tables[] = {
-	target_tests_smp,	target_tests_remap,	      target_tests_string,
-	target_tests_user_copy, target_tests_user_mode,	      target_tests_trap,
-	target_tests_protect,	target_tests_protect_places,  target_tests_mm,
-	target_tests_vmalloc,	target_tests_debug_pagealloc, target_tests_memory,
-	target_tests_palloc,	target_tests_switch,	      target_tests_conformance,
-	target_tests_palloc,	target_tests_exhaust,	      target_tests_conformance,
+	target_tests_smp,	  target_tests_remap,		target_tests_string,
+	target_tests_user_copy,	  target_tests_user_mode,	target_tests_trap,
+	target_tests_protect,	  target_tests_protect_places,	target_tests_mm,
+	target_tests_vmalloc,	  target_tests_debug_pagealloc, target_tests_memory,
+	target_tests_palloc,	  target_tests_switch,		target_tests_exhaust,
+	target_tests_conformance,
 };
 
 static bool wanted(const struct target_test *test, int argc, char **argv)

@@ -230,6 +230,35 @@ static void movable_pages_take_over_what_is_half_free(void **state)
 	assert_int_equal(after_movable(PAGEBLOCK_NR_PAGES / 2, 2), MIGRATE_UNMOVABLE);
 }
 
+/** Where an unmovable request that may use the atomic reserve is served from. */
+static uint64_t alloc_atomic(unsigned int order)
+{
+	struct palloc_req req = { .pages = 1U << order,
+				  .align_order = (uint8_t)order,
+				  .type = MIGRATE_UNMOVABLE,
+				  .flags = PALLOC_REQ_HIGH };
+	struct palloc_block block = it.pa.ops->alloc(&it.pa, &req);
+	assert_int_equal(block.err, 0);
+	return block.start.n;
+}
+
+static void the_atomic_reserve_comes_before_mixing_pageblocks_for_blocks_only(void **state)
+{
+	uint64_t reserve;
+	(void)state;
+	uint64_t movable = fill(MIGRATE_MOVABLE, &reserve);
+	assert_int_equal(it.pa.ops->retag(&it.pa,
+					  (struct pfn_range){ pfn(reserve),
+							      pfn(reserve + PAGEBLOCK_NR_PAGES) },
+					  MIGRATE_HIGHATOMIC),
+			 0);
+	free_singles(movable, 4, 1);
+	free_singles(reserve, 4, 1);
+	assert_true(lies_in(alloc_atomic(1), reserve));
+	assert_true(lies_in(alloc_atomic(0), movable));
+	instance_check(&it);
+}
+
 static void check_notices_damage(void **state)
 {
 	const char *why;
@@ -328,6 +357,8 @@ int main(void)
 		cmocka_unit_test_teardown(a_wholly_free_block_of_mixed_types_becomes_movable, stop),
 		cmocka_unit_test_teardown(what_cannot_move_leaves_movable_pageblocks_alone, stop),
 		cmocka_unit_test_teardown(movable_pages_take_over_what_is_half_free, stop),
+		cmocka_unit_test_teardown(
+			the_atomic_reserve_comes_before_mixing_pageblocks_for_blocks_only, stop),
 		cmocka_unit_test_teardown(check_notices_damage, stop),
 		cmocka_unit_test_teardown(another_zones_records_are_left_alone, stop),
 		cmocka_unit_test_teardown(the_bit_tree_agrees_with_a_plain_array, stop),

@@ -112,6 +112,9 @@ enum page_state {
 /** With PAGE_F_ANON: hidden from its user while it is copied elsewhere; a fault on it waits. */
 #define PAGE_F_MIGRATING (1ULL << 14)
 
+/** While one of them is set, the frame is in use and cannot be freed; who set it clears it first. */
+#define PAGE_F_IN_USE (PAGE_F_TABLE | PAGE_F_PT | PAGE_F_ANON | PAGE_F_MIGRATING)
+
 static_assert((PAGE_F_TABLE ^ PAGE_F_PT ^ PAGE_F_ANON ^ PAGE_F_MIGRATING) == 0xf000,
 	      "four flags, a bit each of 12 to 15");
 
