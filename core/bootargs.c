@@ -73,6 +73,17 @@ FPG_INIT static int arg_memtest(struct bootargs *args, const char *value)
 	return 0;
 }
 
+FPG_INIT static int arg_maxcpus(struct bootargs *args, const char *value)
+{
+	uint64_t harts;
+	if (value == NULL || parse_size_all(value, &harts) != 0 || harts == 0 ||
+	    harts > UINT32_MAX) {
+		return -EINVAL;
+	}
+	args->max_harts = (uint32_t)harts;
+	return 0;
+}
+
 FPG_INIT static int arg_loglevel(struct bootargs *args, const char *value)
 {
 	enum log_level level;
@@ -157,6 +168,7 @@ FPG_INITCONST static const struct {
 	{ "movablecore", bootargs_movablecore },
 	{ "satp", arg_satp },
 	{ "memtest", arg_memtest },
+	{ "maxcpus", arg_maxcpus },
 	{ "loglevel", arg_loglevel },
 	{ "debug_pagealloc", arg_debug_pagealloc },
 	{ "page_owner", arg_page_owner },

@@ -58,30 +58,53 @@ static void take_frames(struct zone *zone, const struct palloc_bytes *got, phys_
 	}
 }
 
-static bool try_zone(void *ctx, struct zone *zone)
+/** How often records may be missing; what was populated in between stays so. */
+#define TRIES 3U
+
+/** Take bytes whose frames have records. Until they do, nobody could tell them apart, so the hart is not held. */
+static int take_recorded(struct zone *zone, struct boot_request *r)
 {
-	struct boot_request *r = ctx;
-	if (zone->type == ZONE_MOVABLE || !zone_has(zone, PALLOC_CAP_PACK) ||
-	    (r->nid != NUMA_NO_NODE && zone->nid != r->nid)) {
-		return true;
-	}
 	unsigned long flags = spin_lock_irqsave(&zone->lock);
-	int err = zone->palloc->ops->alloc_bytes(zone->palloc, &r->req, &r->got);
+	int err = zone_has(zone, PALLOC_CAP_PACK) ?
+			  zone->palloc->ops->alloc_bytes(zone->palloc, &r->req, &r->got) :
+			  -ENOTSUP;
 	if (err == 0) {
 		zone->free_pages -= pfn_range_pages(r->got.taken);
 		zone->counters.allocs++;
+		harts_hold_defer();
 	}
 	spin_unlock_irqrestore(&zone->lock, flags);
+	if (err != 0) {
+		return err;
+	}
+	const bool some = pfn_range_pages(r->got.taken) != 0;
+	if (some && zone_populate(zone, r->got.taken) != 0) {
+		zone_put(zone, r->got.taken, true);
+		harts_hold_allow();
+		return zone_populate_all(zone, r->got.taken) == 0 ? -EAGAIN : -ENOMEM;
+	}
+	if (some) {
+		take_frames(zone, &r->got, r->got.base + r->req.bytes);
+	}
+	harts_hold_allow();
+	return 0;
+}
+
+static bool try_zone(void *ctx, struct zone *zone)
+{
+	struct boot_request *r = ctx;
+	int err = -EAGAIN;
+	if (zone->type == ZONE_MOVABLE || (r->nid != NUMA_NO_NODE && zone->nid != r->nid)) {
+		return true;
+	}
+	for (unsigned int i = 0; err == -EAGAIN && i < TRIES; i++) {
+		err = take_recorded(zone, r);
+	}
 	if (err != 0) {
 		return true;
 	}
 	if (pfn_range_pages(r->got.taken) != 0) {
-		if (zone_populate_all(zone, r->got.taken) != 0) {
-			zone_put(zone, r->got.taken);
-			return true;
-		}
 		page_debug_taken(r->got.taken, GFP_KERNEL, 0, r->pc);
-		take_frames(zone, &r->got, r->got.base + r->req.bytes);
 	}
 	frame_reserve_refill(zone);
 	r->done = true;
@@ -176,8 +199,9 @@ struct free_runs {
 	struct pfn_range window;
 	struct pfn_range run[16];
 	uint32_t count;
-	/** The window was seen to its end; and all of it is managed. */
+	/** There are no more free runs than these. */
 	bool all;
+	/** Not all of the window is managed. */
 	bool hole;
 };
 
@@ -192,9 +216,9 @@ static bool see_run(void *ctx, const struct palloc_run *run)
 	if (run->state == PALLOC_RUN_FREE || run->state == PALLOC_RUN_PADDING) {
 		if (f->count == ARRAY_SIZE(f->run)) {
 			f->all = false;
-			return false;
+		} else {
+			f->run[f->count++] = part;
 		}
-		f->run[f->count++] = part;
 	}
 	return true;
 }
@@ -209,29 +233,68 @@ static void free_runs_in(struct zone *zone, struct free_runs *f)
 	spin_unlock_irqrestore(&zone->lock, flags);
 }
 
-/** Can it be reserved? @ctx: it has to be free. */
-static int may_reserve(struct zone *zone, struct pfn_range part, void *ctx)
+/** It is all memory that can be reserved, and has records from now on. */
+static int prepare_reserve(struct zone *zone, struct pfn_range part, void *ctx)
 {
 	struct free_runs f = { .window = part };
-	const bool exclusive = *(const bool *)ctx;
+	(void)ctx;
 	if (!zone_has(zone, PALLOC_CAP_CLAIM)) {
-		pr_err("%s cannot reserve ranges", zone->palloc->ops->name);
+		pr_err("%s cannot reserve ranges", page_alloc_backend_name());
 		return -EINVAL;
 	}
 	free_runs_in(zone, &f);
-	uint64_t first = f.count != 0 ? f.run[0].start.n : part.end.n;
-	uint64_t end = f.count != 0 ? f.run[0].end.n : part.start.n;
-	if (f.all && f.hole) {
+	if (f.hole) {
 		pr_err("pfn 0x%llx-0x%llx: not all of it is bootmem's",
 		       (unsigned long long)part.start.n, (unsigned long long)part.end.n);
 		return -EINVAL;
 	}
-	if (exclusive && (first != part.start.n || end != part.end.n)) {
+	return zone_populate_all(zone, part);
+}
+
+/** BOOTMEM_EXCLUSIVE: all of it is free. */
+static int all_free(struct zone *zone, struct pfn_range part, void *ctx)
+{
+	struct free_runs f = { .window = part };
+	(void)ctx;
+	free_runs_in(zone, &f);
+	uint64_t first = f.count != 0 ? f.run[0].start.n : part.end.n;
+	uint64_t end = f.count != 0 ? f.run[0].end.n : part.start.n;
+	if (first != part.start.n || end != part.end.n) {
 		pr_warn("pfn 0x%llx is reserved already",
 			(unsigned long long)(first != part.start.n ? part.start.n : end));
 		return -EBUSY;
 	}
-	return zone_populate_all(zone, part);
+	return 0;
+}
+
+/** Frames that the reservation under way took are marked, until it is sure that none is missing. */
+static void mark_reserved(struct pfn_range run)
+{
+	for (uint64_t n = run.start.n; n < run.end.n; n++) {
+		pfn_to_page(pfn(n))->owner = PAGE_OWNER_RESERVING;
+	}
+}
+
+static bool is_marked(const struct zone *zone, uint64_t n)
+{
+	const struct page *page = pfn_to_page(pfn(n));
+	return page_word_is_single(zone, page->word) && page->owner == PAGE_OWNER_RESERVING;
+}
+
+/** The end of a reservation: what it took stays reserved, or (@ctx) is given back. */
+static int settle_reserved(struct zone *zone, struct pfn_range part, void *ctx)
+{
+	const bool give_back = *(const bool *)ctx;
+	for (uint64_t n = part.start.n; n < part.end.n; n++) {
+		if (!is_marked(zone, n)) {
+			continue;
+		}
+		pfn_to_page(pfn(n))->owner = 0;
+		if (give_back) {
+			FPG_CHECK(free_contig_range((struct pfn_range){ pfn(n), pfn(n + 1) }) == 0);
+		}
+	}
+	return 0;
 }
 
 static int reserve_free(struct zone *zone, struct pfn_range part, void *ctx)
@@ -239,12 +302,15 @@ static int reserve_free(struct zone *zone, struct pfn_range part, void *ctx)
 	struct free_runs f = { .window = part };
 	(void)ctx;
 	do {
+		/* Taking a run may have filled this hart's cache anew. */
+		page_cache_drain_all();
 		free_runs_in(zone, &f);
 		for (uint32_t i = 0; i < f.count; i++) {
 			int err = alloc_contig_range(f.run[i], GFP_NOWAIT | __GFP_NOWARN, NULL);
 			if (err != 0) {
 				return err;
 			}
+			mark_reserved(f.run[i]);
 			f.window.start = f.run[i].end;
 		}
 	} while (!f.all);
@@ -253,16 +319,24 @@ static int reserve_free(struct zone *zone, struct pfn_range part, void *ctx)
 
 int reserve_bootmem(phys_addr_t addr, phys_addr_t size, int flags)
 {
-	bool exclusive = (flags & BOOTMEM_EXCLUSIVE) != 0;
 	if (size == 0 || size > PHYS_ADDR_MAX - addr) {
 		return -EINVAL;
 	}
 	struct pfn_range range = { phys_to_pfn(addr),
 				   phys_to_pfn(ALIGN_UP(addr + size, PAGE_SIZE)) };
-	/* Blocks in this hart's cache are free, too. */
+	int err = each_zone(range, prepare_reserve, NULL);
+	/* Blocks in a hart's cache are free, too; getting records may have put some there. */
 	page_cache_drain_all();
-	int err = each_zone(range, may_reserve, &exclusive);
-	return err != 0 ? err : each_zone(range, reserve_free, NULL);
+	if (err == 0 && (flags & BOOTMEM_EXCLUSIVE)) {
+		err = each_zone(range, all_free, NULL);
+	}
+	if (err != 0) {
+		return err;
+	}
+	err = each_zone(range, reserve_free, NULL);
+	bool give_back = err != 0;
+	FPG_CHECK(each_zone(range, settle_reserved, &give_back) == 0);
+	return err;
 }
 
 static int may_free(struct zone *zone, struct pfn_range part, void *ctx)

@@ -10,6 +10,7 @@
 #include "contig_private.h"
 
 #include "fpg/base/range.h"
+#include "fpg/core/fail_boot.h"
 #include "fpg/port/port.h"
 
 #include <errno.h>
@@ -183,7 +184,6 @@ static FPG_NOINLINE int get_by_moving(struct zone *zone, struct pfn_range range,
 		contig_give_up(&c);
 	} else {
 		frames_make_single(zone, range, gfp_migratetype(gfp));
-		__atomic_fetch_add(&zone->counters.frees, c.emptied, __ATOMIC_RELAXED);
 	}
 	range_unlock(zone);
 	return err;
@@ -206,7 +206,7 @@ static int alloc_range_for(struct pfn_range range, gfp_t gfp, uint64_t pc,
 	if (!zone_has(zone, PALLOC_CAP_CLAIM | PALLOC_CAP_SUBFREE)) {
 		return -ENOTSUP;
 	}
-	int err = zone_populate_all(zone, range);
+	int err = fail_boot_now("alloc_contig_range") ? -ENOMEM : zone_populate_all(zone, range);
 	if (err == 0) {
 		err = zone_claim(zone, range, NULL);
 		if (likely(err == 0)) {
@@ -215,9 +215,6 @@ static int alloc_range_for(struct pfn_range range, gfp_t gfp, uint64_t pc,
 		} else if (err == -EBUSY) {
 			err = get_by_moving(zone, range, gfp, pc, result);
 		}
-	}
-	if (err == 0) {
-		__atomic_fetch_add(&zone->counters.allocs, 1, __ATOMIC_RELAXED);
 	}
 	frame_reserve_refill(zone);
 	if (err == 0 && (gfp & __GFP_ZERO)) {

@@ -16,14 +16,16 @@
 
 int zone_claim(struct zone *zone, struct pfn_range frames, pfn_t *blocker)
 {
-	struct palloc *pa = zone->palloc;
 	struct pfn_range want;
 	int err;
 	do {
 		unsigned long flags = spin_lock_irqsave(&zone->lock);
-		err = pa->ops->claim(pa, frames, blocker);
+		struct palloc *pa = zone->palloc;
+		err = zone_has(zone, PALLOC_CAP_CLAIM) ? pa->ops->claim(pa, frames, blocker) :
+							 -ENOTSUP;
 		if (err == 0) {
 			zone->free_pages -= pfn_range_pages(frames);
+			zone->counters.allocs++;
 		}
 		want = pa->want;
 		spin_unlock_irqrestore(&zone->lock, flags);
@@ -68,11 +70,7 @@ uint64_t contig_next_missing(const struct contig *c, uint64_t n)
 /** Single pages that are nobody's now; counts know them as in use. */
 static void give_back(struct contig *c, struct pfn_range frames)
 {
-	page_debug_given(frames, c->pc);
-	if (!zone_has(c->zone, PALLOC_CAP_RECORDS)) {
-		frame_table_clear(frames);
-	}
-	zone_put(c->zone, frames);
+	FPG_CHECK(zone_free_range(c->zone, frames, c->pc) == 0);
 }
 
 void contig_give_up(struct contig *c)
@@ -89,7 +87,6 @@ void contig_give_up(struct contig *c)
 		}
 		n++;
 	}
-	__atomic_fetch_add(&c->zone->counters.frees, c->emptied, __ATOMIC_RELAXED);
 }
 
 /* ---- claiming -------------------------------------------------------------------------------- */
@@ -154,7 +151,6 @@ void contig_take_over_slow(struct contig *c, struct page *page, unsigned int ord
 		page_owner_alloc((struct pfn_range){ pfn(start), pfn(end) }, c->gfp, 0, c->pc);
 	}
 	hold(c, (struct pfn_range){ pfn(start), pfn(end) });
-	c->emptied++;
 	if (unlikely(start != block.start.n || end != block.end.n)) {
 		const struct pfn_range before = { block.start, pfn(start) };
 		const struct pfn_range behind = { pfn(end), block.end };

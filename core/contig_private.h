@@ -17,8 +17,6 @@ struct contig {
 	uint64_t word;
 	/** Frames of the range that are ours: single pages marked PAGE_OWNER_RANGE. */
 	uint64_t held;
-	/** Those among them that their owners left. */
-	uint64_t emptied;
 	/** Some of the range was in harts' caches when it was looked at. */
 	bool cached;
 	/** The zone is not of the calling hart's node. */
@@ -64,7 +62,6 @@ static inline void contig_take_over(struct contig *c, struct page *page, unsigne
 	page->second = (uint64_t)PAGE_OWNER_RANGE << 32;
 	page->word = c->word;
 	c->held++;
-	c->emptied++;
 }
 
 /** Give all that is held back. */

@@ -19,12 +19,13 @@ static struct spinlock populate_lock = SPINLOCK_INIT_RANK(LOCK_POPULATE);
  * Chunks that were found populated lately, plus one: nothing is ever taken back, so a look here is as good as one at
  * the tables. Harts overwrite each other's entries, whole words.
  */
-static uint64_t known[64];
+static uint64_t known[256];
 
-/** The entry for a chunk; aligned blocks in a row do not share entries. */
+/** The entry for a chunk: Fibonacci hashing, because zones begin and end at powers of two. */
 static inline uint64_t *known_entry(uint64_t chunk)
 {
-	return &known[(chunk ^ chunk >> 6) % ARRAY_SIZE(known)];
+	static_assert(ARRAY_SIZE(known) == 256, "eight bits of the product");
+	return &known[chunk * 0x9e3779b97f4a7c15ULL >> 56];
 }
 
 /** The one chunk that @frames lie in; UINT64_MAX: they lie in several. */

@@ -11,7 +11,7 @@ obj-y += core/page_alloc.o core/page_alloc_slow.o core/page_free.o core/fragment
 	core/page_cache_drain.o core/watermark.o core/page_isolate.o core/fail_page_alloc.o
 obj-y += core/bootmem.o core/bootmem_handover.o core/page_poison.o
 obj-y += core/page_alloc_init.o core/page_range.o core/palloc_registry.o core/palloc_handover.o \
-	core/palloc_walk.o
+	core/palloc_walk.o core/palloc_switch.o core/palloc_meta.o
 obj-y += core/ledger.o core/ledger_json.o core/ledger_name.o core/ledger_snapshot.o core/ledger_sources.o
 obj-y += core/ledger_text.o core/ledger_warnings.o core/ledger_why.o
 obj-y += core/image.o core/object_pool.o core/boot_phase.o

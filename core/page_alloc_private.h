@@ -64,12 +64,16 @@ void page_free_odd(struct page *page, const struct page_cache *c, uint64_t word)
 
 /**
  * Ask the zone's backend, populating what it wants on the way. @req->flags may gain PALLOC_REQ_POPULATED. Counts
- * free_pages, not the requests. No lock held.
+ * free_pages, not the requests. No lock held. A block that is not @recorded comes with harts_hold_defer(): until it
+ * has records, or goes back, nobody can tell where it begins and ends; then harts_hold_allow().
  */
 struct palloc_block zone_get(struct zone *zone, struct palloc_req *req);
 
-/** Put back what zone_get() gave; with a backend that cannot free, the block stays out of use. */
-void zone_put(struct zone *zone, struct pfn_range range);
+/**
+ * Put back what zone_get() gave; with a backend that cannot free, the block stays out of use. @counted: it was counted as
+ * allocated. No lock held.
+ */
+void zone_put(struct zone *zone, struct pfn_range range, bool counted);
 
 /** Add a free run's blocks to @blocks, as a buddy system would cut it. */
 void count_free_blocks(uint64_t blocks[MAX_PAGE_ORDER + 1], struct pfn_range run);
@@ -142,7 +146,7 @@ extern uint32_t page_alloc_debug_flags;
 /** Switch some of PAGE_ALLOC_… on or off. Context: no zone lock held */
 void page_alloc_debug_set(uint32_t flags, bool on);
 
-/** The zone's backend, when there is one. */
+/** The zone's backend can, when there is one: for now. What depends on it is decided with the zone's lock held. */
 static inline bool zone_has(const struct zone *zone, uint32_t caps)
 {
 	return zone->palloc != NULL && (zone->palloc->ops->caps & caps) == caps;
@@ -155,19 +159,30 @@ static inline uint64_t page_allocated_word(const struct zone *zone, unsigned int
 	return page_word(PAGE_ALLOCATED, order, type, zone->id) | 1ULL << PAGE_REF_SHIFT;
 }
 
-/** Every record of @frames is a single page that a caller holds alone. */
+/** The word of a single page that a caller holds alone. */
+static inline bool page_word_is_single(const struct zone *zone, uint64_t word)
+{
+	const uint64_t mask = PAGE_STATE_MASK | PAGE_ORDER_MASK | PAGE_ZONE_MASK | PAGE_REF_MASK |
+			      PAGE_F_IN_USE;
+	return ((word ^ page_allocated_word(zone, 0, 0)) & mask) == 0;
+}
+
+/** Every record of @frames is such a page's; a moment later it may be otherwise. */
 bool frames_are_single_pages(const struct zone *zone, struct pfn_range frames);
 
-/** Make each frame of an allocated range a page of its own; records are populated. */
+/**
+ * Make each frame of an allocated range a page of its own; records are populated. The first record changes last: to
+ * others it is one block, or single pages all.
+ */
 void frames_make_single(const struct zone *zone, struct pfn_range frames, unsigned int type);
 
 /** The zone that holds all of @range, or NULL. */
 struct zone *range_zone(struct pfn_range range);
 
-/** Give single pages back whose records were checked, for @pc. Return: as zone_free_range() */
-FPG_MUST_CHECK int single_pages_free(struct zone *zone, struct pfn_range frames, uint64_t pc);
-
-/** Give a checked range back, for @pc. Return: 0 | -EINVAL, nothing changed; counted as refused */
+/**
+ * Give single pages back, for @pc, all or none. Context: no zone lock held
+ * Return: 0 | -EINVAL (one is none, or somebody else is freeing it): nothing changed; counted as refused
+ */
 FPG_MUST_CHECK int zone_free_range(struct zone *zone, struct pfn_range range, uint64_t pc);
 
 void page_free_reset(void);

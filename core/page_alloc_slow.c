@@ -4,7 +4,9 @@
  * a request fails. What differs between backends ends here.
  *
  * Invariants: a block that a caller holds has a head in state PAGE_ALLOCATED with its order and a reference count of at
- * least 1, and zero records inside. The zone lock is not held while records are populated.
+ * least 1, and zero records inside. The zone lock is not held while records are populated. What serves may change
+ * wherever this hart can be held: the backend is looked at with the lock held only, and a hart that has a block without
+ * a record is not held (harts_hold_defer()).
  */
 #define LOG_MODULE "page_alloc"
 #include "page_cache_private.h"
@@ -19,15 +21,20 @@
 
 /* ---- one zone -------------------------------------------------------------------------------- */
 
-/** Ask the zone's backend once. */
+/** Ask the zone's backend once. @count: it is a request of a caller's, not a run for a cache */
 static FPG_INLINE struct palloc_block zone_try(struct zone *zone, const struct palloc_req *req,
-					       struct pfn_range *want)
+					       struct pfn_range *want, const bool count)
 {
-	struct palloc *pa = zone->palloc;
 	unsigned long flags = spin_lock_irqsave(&zone->lock);
+	struct palloc *pa = zone->palloc;
 	struct palloc_block block = pa->ops->alloc(pa, req);
 	if (likely(block.err == 0)) {
 		zone->free_pages -= block.pages;
+		zone->counters.allocs += count;
+		block.recorded = (pa->ops->caps & PALLOC_CAP_RECORDS) != 0;
+		if (unlikely(!block.recorded)) {
+			harts_hold_defer();
+		}
 	} else if (block.err == -EAGAIN) {
 		*want = pa->want;
 	}
@@ -36,7 +43,7 @@ static FPG_INLINE struct palloc_block zone_try(struct zone *zone, const struct p
 }
 
 static FPG_NOINLINE struct palloc_block
-zone_get_populating(struct zone *zone, struct palloc_req *req, struct pfn_range want)
+zone_get_populating(struct zone *zone, struct palloc_req *req, struct pfn_range want, bool count)
 {
 	struct palloc_block block;
 	do {
@@ -44,34 +51,35 @@ zone_get_populating(struct zone *zone, struct palloc_req *req, struct pfn_range 
 			FPG_CHECK(!(req->flags & PALLOC_REQ_POPULATED));
 			req->flags |= PALLOC_REQ_POPULATED;
 		}
-		block = zone_try(zone, req, &want);
+		block = zone_try(zone, req, &want, count);
 	} while (block.err == -EAGAIN);
 	return block;
 }
 
-static FPG_INLINE struct palloc_block zone_get_inline(struct zone *zone, struct palloc_req *req)
+static FPG_INLINE struct palloc_block zone_get_inline(struct zone *zone, struct palloc_req *req,
+						      const bool count)
 {
 	struct pfn_range want;
-	struct palloc_block block = zone_try(zone, req, &want);
+	struct palloc_block block = zone_try(zone, req, &want, count);
 	if (unlikely(block.err == -EAGAIN)) {
-		block = zone_get_populating(zone, req, want);
+		block = zone_get_populating(zone, req, want, count);
 	}
 	return block;
 }
 
 struct palloc_block zone_get(struct zone *zone, struct palloc_req *req)
 {
-	return zone_get_inline(zone, req);
+	return zone_get_inline(zone, req, false);
 }
 
-void zone_put(struct zone *zone, struct pfn_range range)
+void zone_put(struct zone *zone, struct pfn_range range, bool counted)
 {
-	if (!zone_has(zone, PALLOC_CAP_FREE)) {
-		return;
-	}
 	unsigned long flags = spin_lock_irqsave(&zone->lock);
-	FPG_CHECK(zone->palloc->ops->free(zone->palloc, range) == 0);
-	zone->free_pages += pfn_range_pages(range);
+	if (zone_has(zone, PALLOC_CAP_FREE)) {
+		FPG_CHECK(zone->palloc->ops->free(zone->palloc, range) == 0);
+		zone->free_pages += pfn_range_pages(range);
+	}
+	zone->counters.frees += counted;
 	spin_unlock_irqrestore(&zone->lock, flags);
 }
 
@@ -85,19 +93,32 @@ static uint64_t cache_bits(const struct zone *zone, unsigned int order, enum mig
 	return (uint64_t)(zone->cache_base + type * PAGE_CACHE_ORDERS + order) << PAGE_CACHE_SHIFT;
 }
 
-/** Backends without records of their own: the head's may have to be populated. Return: done */
+/** Backends without records of their own: the head's may have to be populated. Return: done; else the block is back */
 static FPG_NOINLINE bool populate_head(struct zone *zone, const struct palloc_block *block)
 {
 	struct pfn_range head = { block->start, pfn_add(block->start, 1) };
 	if (zone_populate(zone, head) == 0) {
 		return true;
 	}
-	zone_put(zone, (struct pfn_range){ block->start, pfn_add(block->start, block->pages) });
+	zone_put(zone, (struct pfn_range){ block->start, pfn_add(block->start, block->pages) },
+		 true);
+	harts_hold_allow();
 	return false;
 }
 
+/** A movable request's block, when CMA holds more than its share of what is free. */
+static FPG_NOINLINE struct palloc_block get_from_cma(struct zone *zone, struct palloc_req *req)
+{
+	const uint8_t type = req->type;
+	req->type = MIGRATE_CMA;
+	struct palloc_block block = zone_get_inline(zone, req, true);
+	req->type = type;
+	return block;
+}
+
 /** A block from the zone's backend with its head recorded as held by the caller; NULL when there is none. */
-static FPG_INLINE struct page *zone_alloc(struct zone *zone, gfp_t gfp, unsigned int order)
+static FPG_INLINE struct page *zone_alloc(struct zone *zone, gfp_t gfp, unsigned int order,
+					  uint32_t flags)
 {
 	enum migratetype type = gfp_migratetype(gfp);
 	struct palloc_req req = {
@@ -105,24 +126,22 @@ static FPG_INLINE struct page *zone_alloc(struct zone *zone, gfp_t gfp, unsigned
 		.align_order = (uint8_t)order,
 		.type = (uint8_t)type,
 		.hart = (uint16_t)this_hart()->index,
-		.flags = gfp & __GFP_MOVABLE ? PALLOC_REQ_CMA : 0,
+		.flags = flags | (gfp & __GFP_MOVABLE ? PALLOC_REQ_CMA : 0),
 	};
 	if (unlikely(gfp_is_atomic(gfp) || (gfp & __GFP_MEMALLOC))) {
 		req.flags |= PALLOC_REQ_HIGH;
 	}
 	struct palloc_block block = { .err = -ENOMEM };
 	if (unlikely(req.flags & PALLOC_REQ_CMA) && cma_goes_first(zone)) {
-		req.type = MIGRATE_CMA;
-		block = zone_get(zone, &req);
-		req.type = (uint8_t)type;
+		block = get_from_cma(zone, &req);
 	}
 	if (likely(block.err != 0)) {
-		block = zone_get_inline(zone, &req);
+		block = zone_get_inline(zone, &req, true);
 	}
 	if (unlikely(block.err != 0)) {
 		return NULL;
 	}
-	if (unlikely(!zone_has(zone, PALLOC_CAP_RECORDS)) && !populate_head(zone, &block)) {
+	if (unlikely(!block.recorded) && !populate_head(zone, &block)) {
 		return NULL;
 	}
 	struct page *page = pfn_to_page(block.start);
@@ -132,15 +151,17 @@ static FPG_INLINE struct page *zone_alloc(struct zone *zone, gfp_t gfp, unsigned
 	}
 	page->word = word;
 	page->second = 0;
-	__atomic_fetch_add(&zone->counters.allocs, 1, __ATOMIC_RELAXED);
+	if (unlikely(!block.recorded)) {
+		harts_hold_allow();
+	}
 	return page;
 }
 
 /* ---- all zones ------------------------------------------------------------------------------- */
 
-/** Zones of the list that @gfp allows, near ones first, each down to @mark. */
-static FPG_INLINE struct page *take_down_to(struct zone **list, gfp_t gfp, unsigned int order,
-					    enum zone_watermark mark, bool *held_back)
+/** Zones of the list that @gfp allows, near ones first, each down to @mark. @flags: PALLOC_REQ_UNMIXED or 0 */
+static FPG_INLINE struct page *take_with(struct zone **list, gfp_t gfp, unsigned int order,
+					 enum zone_watermark mark, bool *held_back, uint32_t flags)
 {
 	const enum zone_type highest = gfp_zone(gfp);
 	const uint16_t nid = (*list)->nid;
@@ -151,12 +172,11 @@ static FPG_INLINE struct page *take_down_to(struct zone **list, gfp_t gfp, unsig
 			continue;
 		}
 		uint64_t room = watermark_room(zone, gfp, mark);
-		if (order < PAGE_CACHE_ORDERS && zone->cache_base != 0 &&
-		    page_alloc_debug_flags == 0) {
-			page = page_cache_take(zone, gfp, order, room);
+		if (order < PAGE_CACHE_ORDERS && zone->cached && page_alloc_debug_flags == 0) {
+			page = page_cache_take(zone, gfp, order, room, flags);
 		}
 		if (likely(room >> order != 0)) {
-			page = page != NULL ? page : zone_alloc(zone, gfp, order);
+			page = page != NULL ? page : zone_alloc(zone, gfp, order, flags);
 		} else {
 			*held_back = true;
 		}
@@ -166,6 +186,25 @@ static FPG_INLINE struct page *take_down_to(struct zone **list, gfp_t gfp, unsig
 		__atomic_fetch_add(&zone->counters.misses, 1, __ATOMIC_RELAXED);
 	}
 	return NULL;
+}
+
+/** Of a node's zones one that has a block of the own type goes before one in which types would mix. */
+static FPG_NOINLINE struct page *take_unmixed(struct zone **list, gfp_t gfp, unsigned int order,
+					      enum zone_watermark mark, bool *held_back)
+{
+	return take_with(list, gfp | __GFP_THISNODE, order, mark, held_back, PALLOC_REQ_UNMIXED);
+}
+
+static FPG_INLINE struct page *take_down_to(struct zone **list, gfp_t gfp, unsigned int order,
+					    enum zone_watermark mark, bool *held_back)
+{
+	struct page *page = NULL;
+	/* Who may have reserves does not go round twice. */
+	if (list[1] != NULL && list[1]->nid == list[0]->nid && !gfp_is_atomic(gfp) &&
+	    !(gfp & __GFP_MEMALLOC)) {
+		page = take_unmixed(list, gfp, order, mark, held_back);
+	}
+	return page != NULL ? page : take_with(list, gfp, order, mark, held_back, 0);
 }
 
 static FPG_NOINLINE struct page *take(struct zone **list, gfp_t gfp, unsigned int order)
@@ -273,8 +312,10 @@ static FPG_NOINLINE struct page *fail(gfp_t gfp, unsigned int order)
 static FPG_NOINLINE struct page *refuse(gfp_t gfp, unsigned int order)
 {
 	const char *refusal = gfp_refusal(gfp);
-	pr_warn("order %u with gfp 0x%x refused: %s", order, gfp,
-		refusal != NULL ? refusal : "larger than the largest block");
+	if (!(gfp & __GFP_NOWARN)) {
+		pr_warn("order %u with gfp 0x%x refused: %s", order, gfp,
+			refusal != NULL ? refusal : "larger than the largest block");
+	}
 	return NULL;
 }
 
@@ -323,11 +364,6 @@ struct page *page_alloc_for(int nid, gfp_t gfp, unsigned int order, uint64_t pc)
 	return alloc_at(node_for(nid, gfp), gfp, order, pc);
 }
 
-struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
-{
-	return page_alloc_for(nid, gfp, order, PAGE_DEBUG_CALLER);
-}
-
 /** A hart that no node is said for belongs to node 0. */
 static FPG_NOINLINE struct page *alloc_homeless(gfp_t gfp, unsigned int order, uint64_t pc)
 {
@@ -343,6 +379,12 @@ FPG_NOINLINE struct page *page_alloc_any(gfp_t gfp, unsigned int order, uint64_t
 		return alloc_homeless(gfp, order, pc);
 	}
 	return alloc_at(node, gfp, order, pc);
+}
+
+struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
+{
+	return nid == NUMA_NO_NODE ? page_alloc_any(gfp, order, PAGE_DEBUG_CALLER) :
+				     page_alloc_for(nid, gfp, order, PAGE_DEBUG_CALLER);
 }
 
 /** A plain request that its first zone could not serve: the other zones, and whatever else may help. */
@@ -374,16 +416,35 @@ static FPG_NOINLINE struct page *alloc_elsewhere(gfp_t gfp, unsigned int order,
 static FPG_NOINLINE struct page *unlock_and_go_on(gfp_t gfp, unsigned int order, struct zone *zone,
 						  unsigned long flags, int err)
 {
-	struct zone **list = this_page_caches()->node->zonelist;
 	spin_unlock_irqrestore(&zone->lock, flags);
 	if (unlikely(err != -ENOMEM)) {
 		return page_alloc_any(gfp, order, 0);
 	}
 	__atomic_fetch_add(&zone->counters.misses, 1, __ATOMIC_RELAXED);
-	if (list[0] != zone || list[1] != NULL || page_cache_any() || zone->highatomic_pages != 0) {
+	if (!zone->alone || page_cache_any() || zone->highatomic_pages != 0) {
 		return alloc_elsewhere(gfp, order, zone);
 	}
 	return gfp & __GFP_NOWARN ? NULL : fail(gfp, order);
+}
+
+/** The lock is held; @block comes from a backend without records: its head gets one. */
+static FPG_NOINLINE struct page *record_and_unlock(gfp_t gfp, unsigned int order, struct zone *zone,
+						   unsigned long flags, struct palloc_block block,
+						   uint64_t word)
+{
+	harts_hold_defer();
+	spin_unlock_irqrestore(&zone->lock, flags);
+	if (unlikely(!frame_populated(block.start)) && unlikely(!populate_head(zone, &block))) {
+		return page_alloc_any(gfp, order, 0);
+	}
+	struct page *page = pfn_to_page(block.start);
+	page->word = word;
+	page->second = 0;
+	harts_hold_allow();
+	if (unlikely(frame_reserve_low(zone))) {
+		frame_reserve_refill_now(zone);
+	}
+	return page;
 }
 
 /**
@@ -420,18 +481,13 @@ struct page *page_alloc_slow(gfp_t gfp, unsigned int order)
 	}
 	zone->free_pages -= 1UL << order;
 	zone->counters.allocs++;
-	spin_unlock_irqrestore(&zone->lock, flags);
-	if (unlikely(!records) && unlikely(!frame_populated(block.start)) &&
-	    unlikely(!populate_head(zone, &block))) {
-		__atomic_fetch_add(&zone->counters.frees, 1, __ATOMIC_RELAXED);
-		return page_alloc_any(gfp, order, PAGE_DEBUG_CALLER);
+	if (unlikely(!records)) {
+		return record_and_unlock(gfp, order, zone, flags, block, word);
 	}
+	spin_unlock_irqrestore(&zone->lock, flags);
 	struct page *page = pfn_to_page(block.start);
 	page->word = word;
 	page->second = 0;
-	if (unlikely(!records) && unlikely(frame_reserve_low(zone))) {
-		frame_reserve_refill_now(zone);
-	}
 	return page;
 }
 

@@ -205,17 +205,16 @@ static void raise_limit(struct page_caches *caches, struct page_cache *c)
 
 /* ---- filling --------------------------------------------------------------------------------- */
 
-/** A run for @c, its records populated. Return: err 0, or why not */
-static struct palloc_block get_run(struct page_cache *c, uint32_t pages)
+/** A run for @c, its records populated, as zone_get() leaves it. Return: err 0, or why not */
+static struct palloc_block get_run(struct page_cache *c, uint32_t pages, uint32_t flags)
 {
 	struct zone *zone = c->zone;
-	bool records = zone_has(zone, PALLOC_CAP_RECORDS);
 	struct palloc_req req = {
 		.pages = pages,
 		.align_order = c->order,
 		.type = c->type,
 		.hart = (uint16_t)this_hart()->index,
-		.flags = PALLOC_REQ_FEWER,
+		.flags = PALLOC_REQ_FEWER | flags,
 	};
 	struct palloc_block block = { .err = -ENOMEM };
 	if (c->type == MIGRATE_MOVABLE && cma_goes_first(zone)) {
@@ -230,10 +229,11 @@ static struct palloc_block get_run(struct page_cache *c, uint32_t pages)
 		req.pages >>= 1;
 		block = zone_get(zone, &req);
 	}
-	if (block.err == 0 && !records) {
+	if (block.err == 0 && !block.recorded) {
 		struct pfn_range run = { block.start, pfn_add(block.start, block.pages) };
 		if (zone_populate(zone, run) != 0) {
-			zone_put(zone, run);
+			zone_put(zone, run, false);
+			harts_hold_allow();
 			block.err = -ENOMEM;
 		}
 	}
@@ -276,9 +276,10 @@ static void push_run(struct page_cache *c, const struct palloc_block *block)
 	c->tally += blocks;
 }
 
-/** Fill the empty @c, with at most @most pages. */
-static void fill(struct page_caches *caches, struct page_cache *c, uint64_t most)
+/** Fill the empty @c, with at most @most pages. @flags: PALLOC_REQ_UNMIXED or 0 */
+static void fill(struct page_caches *caches, struct page_cache *c, uint64_t most, uint32_t flags)
 {
+	struct zone *zone = c->zone;
 	if (c->limit == 0) {
 		make_room(caches, c);
 	}
@@ -291,17 +292,29 @@ static void fill(struct page_caches *caches, struct page_cache *c, uint64_t most
 	want = want < most ? want : (uint32_t)most;
 	while (limit > 1 && want >> c->order != 0) {
 		uint32_t pages = 1U << log2_floor(want);
-		struct palloc_block block = get_run(c, pages);
+		struct palloc_block block = get_run(c, pages, flags);
 		if (block.err != 0) {
 			break;
 		}
 		irq = port_irq_save_hot();
-		/* Somebody drained meanwhile. */
-		if (unlikely(c->limit == 0)) {
-			raise_limit(caches, c);
+		/* Somebody drained meanwhile, perhaps to isolate just these frames: they are given back as all others were. */
+		const bool drained = c->limit == 0;
+		if (likely(!drained)) {
+			push_run(c, &block);
 		}
-		push_run(c, &block);
 		port_irq_restore_hot(irq);
+		if (unlikely(drained)) {
+			zone_put(zone,
+				 (struct pfn_range){ block.start,
+						     pfn_add(block.start, block.pages) },
+				 false);
+		}
+		if (!block.recorded) {
+			harts_hold_allow();
+		}
+		if (unlikely(drained)) {
+			break;
+		}
 		want -= block.pages;
 	}
 }
@@ -323,7 +336,8 @@ static struct page *pop(struct page_cache *c)
 	return page;
 }
 
-struct page *page_cache_take(struct zone *zone, gfp_t gfp, unsigned int order, uint64_t most)
+struct page *page_cache_take(struct zone *zone, gfp_t gfp, unsigned int order, uint64_t most,
+			     uint32_t flags)
 {
 	struct page_caches *caches = this_page_caches();
 	if (unlikely(caches->left == NULL)) {
@@ -332,7 +346,7 @@ struct page *page_cache_take(struct zone *zone, gfp_t gfp, unsigned int order, u
 	struct page_cache *c = page_cache_of(caches, zone, gfp_migratetype(gfp), order);
 	struct page *page = pop(c);
 	if (page == NULL && most >> order != 0) {
-		fill(caches, c, most);
+		fill(caches, c, most, flags);
 		page = pop(c);
 	}
 	return page;

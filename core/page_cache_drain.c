@@ -146,6 +146,18 @@ static void route_here(void *arg)
 	page_caches_route(this_page_caches());
 }
 
+void page_cache_reroute_parked(void)
+{
+	struct page_caches *caches;
+	unsigned int i;
+	unsigned long irq = port_irq_save();
+	for_each_caches(i, caches)
+	{
+		page_caches_route(caches);
+	}
+	port_irq_restore(irq);
+}
+
 void page_cache_reroute(void)
 {
 	if (page_cache_count != 0) {

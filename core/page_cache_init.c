@@ -152,27 +152,37 @@ void page_caches_route(struct page_caches *caches)
 	}
 	for (gfp_t place = 0; place < ARRAY_SIZE(caches->fast); place++) {
 		const struct zone *zone = debug ? NULL : first_zone(caches, place);
-		bool has = zone != NULL && zone->cache_base != 0;
+		bool has = zone != NULL && zone->cached;
 		caches->fast[place] = has ? page_cache_of(caches, zone, gfp_migratetype(place), 0) :
 					    &caches->cache[0];
 	}
 	for (uint32_t i = PAGE_CACHE_FIRST; i < caches->count; i++) {
 		struct page_cache *c = &caches->cache[i];
-		c->free_word = debug || c->zone->isolated_blocks != 0 ? NO_WORD : c->used_word;
+		bool taken_back = !debug && c->zone->cached && c->zone->isolated_blocks == 0;
+		c->free_word = taken_back ? c->used_word : NO_WORD;
 	}
 }
 
 /* ---- all harts ------------------------------------------------------------------------------- */
 
+bool page_cache_zone_set(struct zone *zone)
+{
+	bool was = zone->cached;
+	zone->cached = zone->cache_base != 0 && zone_has(zone, PALLOC_CAP_FREE) &&
+		       !zone_has(zone, PALLOC_CAP_HART);
+	return zone->cached != was;
+}
+
+/** Whatever serves now: another backend may want caches. */
 static bool number_zone(void *ctx, struct zone *zone)
 {
 	uint32_t *next = ctx;
 	zone->cache_base = 0;
-	if (zone_has(zone, PALLOC_CAP_FREE) && !zone_has(zone, PALLOC_CAP_HART) &&
-	    *next + PAGE_CACHE_GROUP <= 1U << (64 - PAGE_CACHE_SHIFT)) {
+	if (*next + PAGE_CACHE_GROUP <= 1U << (64 - PAGE_CACHE_SHIFT)) {
 		zone->cache_base = *next;
 		*next += PAGE_CACHE_GROUP;
 	}
+	page_cache_zone_set(zone);
 	return true;
 }
 

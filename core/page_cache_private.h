@@ -140,6 +140,12 @@ void page_caches_route(struct page_caches *caches);
 FPG_MUST_CHECK int page_cache_init(void);
 void page_cache_reset(void);
 
+/** Whether the zone's backend lets caches in front of it. Return: that has changed, and routes are to follow */
+bool page_cache_zone_set(struct zone *zone);
+
+/** Route every hart's caches anew. Context: the others are held, all caches are empty */
+void page_cache_reroute_parked(void);
+
 /** Route every hart's caches anew and drain them: frees that the hot path took until now are on their way back. */
 void page_cache_reroute(void);
 
@@ -157,9 +163,10 @@ static inline bool page_cache_any(void)
 
 /**
  * A block from the calling hart's cache; when it is empty, it is filled from the zone first, as long as @most pages
- * may be taken (watermarks). Return: NULL when there is none, or the hart has no caches
+ * may be taken (watermarks). @flags: PALLOC_REQ_UNMIXED or 0. Return: NULL when there is none, or the hart has no caches
  */
-struct page *page_cache_take(struct zone *zone, gfp_t gfp, unsigned int order, uint64_t most);
+struct page *page_cache_take(struct zone *zone, gfp_t gfp, unsigned int order, uint64_t most,
+			     uint32_t flags);
 
 /** The hot path of freeing put a block into @c and found it full. */
 void page_cache_full(struct page_cache *c);

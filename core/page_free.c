@@ -12,6 +12,7 @@
 
 #include "fpg/base/range.h"
 #include "fpg/core/log.h"
+#include "fpg/core/page_owner.h"
 
 #include <errno.h>
 
@@ -43,6 +44,11 @@ static const char *free_fault(pfn_t f, unsigned int order, uint64_t word)
 	if (page_word_refs(word) != 1) {
 		return "its reference count is not 1";
 	}
+	if (word & PAGE_F_IN_USE) {
+		return word & PAGE_F_PT	   ? "it is a page table" :
+		       word & PAGE_F_TABLE ? "it holds records of the frame table" :
+					     "it is mapped in a program's address space";
+	}
 	return IS_ALIGNED(f.n, 1ULL << order) ? NULL : "it is not aligned to its order";
 }
 
@@ -57,24 +63,11 @@ static FPG_NOINLINE void refuse(struct page *page, unsigned int order, uint64_t 
 		refuse_foreign(f, order);
 		return;
 	}
+	char who[PAGE_OWNER_TEXT];
 	__atomic_fetch_add(&zone->counters.refused, 1, __ATOMIC_RELAXED);
-	pr_err("free of pfn 0x%llx, order %u, refused: %s", (unsigned long long)f.n, order,
-	       why != NULL ? why : "the backend refuses");
-}
-
-int zone_free_range(struct zone *zone, struct pfn_range range, uint64_t pc)
-{
-	unsigned long flags = spin_lock_irqsave(&zone->lock);
-	int err = zone->palloc->ops->free(zone->palloc, range);
-	if (likely(err == 0)) {
-		zone->free_pages += pfn_range_pages(range);
-		zone->counters.frees++;
-		page_debug_given(range, pc);
-	} else {
-		__atomic_fetch_add(&zone->counters.refused, 1, __ATOMIC_RELAXED);
-	}
-	spin_unlock_irqrestore(&zone->lock, flags);
-	return err;
+	pr_err("free of pfn 0x%llx, order %u, refused: %s (its record: order %u, %u references); %s",
+	       (unsigned long long)f.n, order, why != NULL ? why : "the backend refuses",
+	       page_word_order(word), page_word_refs(word), page_owner_text(who, f));
 }
 
 /** It is none that can be freed, or it just became one, or the backend refuses. */
@@ -103,6 +96,55 @@ static inline bool take_record(struct page *page, uint64_t word)
 			(1ULL << PAGE_REF_SHIFT);
 	return __atomic_compare_exchange_n(&page->word, &word, ours, false, __ATOMIC_RELAXED,
 					   __ATOMIC_RELAXED);
+}
+
+/** Back to what it was before take_record(), if that changed it. The lock is held. */
+static inline void put_record_back(struct page *page)
+{
+	if (page_word_state(page->word) == PAGE_CACHED) {
+		page->word += ((uint64_t)(PAGE_ALLOCATED - PAGE_CACHED) << PAGE_STATE_SHIFT) +
+			      (1ULL << PAGE_REF_SHIFT);
+	}
+}
+
+/** The lock is held. Make the records of single pages ours. Return: how many, from the first on */
+static uint64_t take_single_pages(const struct zone *zone, struct pfn_range range)
+{
+	const uint64_t pages = pfn_range_pages(range);
+	struct page *page = pfn_to_page(range.start);
+	for (uint64_t i = 0; i < pages; i++) {
+		uint64_t word = __atomic_load_n(&page[i].word, __ATOMIC_RELAXED);
+		if (!page_word_is_single(zone, word) || !take_record(&page[i], word)) {
+			return i;
+		}
+	}
+	return pages;
+}
+
+int zone_free_range(struct zone *zone, struct pfn_range range, uint64_t pc)
+{
+	const uint64_t pages = pfn_range_pages(range);
+	struct page *page = pfn_to_page(range.start);
+	unsigned long flags = spin_lock_irqsave(&zone->lock);
+	struct palloc *pa = zone->palloc;
+	uint64_t taken = take_single_pages(zone, range);
+	const bool can = taken == pages && (pa->ops->caps & PALLOC_CAP_FREE);
+	int err = can ? pa->ops->free(pa, range) : -EINVAL;
+	if (likely(err == 0)) {
+		if (!(pa->ops->caps & PALLOC_CAP_RECORDS)) {
+			frame_table_clear(range);
+		}
+		zone->free_pages += pages;
+		zone->counters.frees++;
+		page_debug_given(range, pc);
+	} else {
+		for (uint64_t i = 0; i < taken; i++) {
+			put_record_back(&page[i]);
+		}
+		__atomic_fetch_add(&zone->counters.refused, 1, __ATOMIC_RELAXED);
+	}
+	spin_unlock_irqrestore(&zone->lock, flags);
+	return err;
 }
 
 /** The lock is held, the record is ours. A backend with records of its own rewrites it; else nothing may be left. */
@@ -139,7 +181,8 @@ void page_free_for(struct page *page, unsigned int order, uint64_t pc)
 		refuse_free(page, order, page != NULL && page >= frame_table ? page->word : 0);
 		return;
 	}
-	const uint64_t looked_at = PAGE_STATE_MASK | PAGE_ORDER_MASK | PAGE_REF_MASK;
+	const uint64_t looked_at = PAGE_STATE_MASK | PAGE_ORDER_MASK | PAGE_REF_MASK |
+				   PAGE_F_IN_USE;
 	const uint64_t wanted = page_word(PAGE_ALLOCATED, order, 0, 0) | 1ULL << PAGE_REF_SHIFT;
 	const uint64_t word = __atomic_load_n(&page->word, __ATOMIC_RELAXED);
 	struct zone *zone = zone_of_word(word);
@@ -178,9 +221,11 @@ void page_free_slow(struct page *page, unsigned int order)
 	}
 	const uint64_t word = __atomic_load_n(&page->word, __ATOMIC_RELAXED);
 	struct zone *zone = zone_of_word(word);
-	/* One reference, no cache. */
-	if (unlikely(word >> PAGE_REF_SHIFT != 1 || page_word_state(word) != PAGE_ALLOCATED ||
-		     page_word_order(word) != order || zone == NULL)) {
+	/* One reference, no cache, nobody uses it. */
+	const uint64_t looked_at = ~(PAGE_TYPE_MASK | PAGE_ZONE_MASK);
+	if (unlikely((word & looked_at) !=
+			     (page_word(PAGE_ALLOCATED, order, 0, 0) | 1ULL << PAGE_REF_SHIFT) ||
+		     zone == NULL)) {
 		page_free_for(page, order, PAGE_DEBUG_CALLER);
 		return;
 	}

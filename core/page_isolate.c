@@ -3,7 +3,10 @@
  * Changing the migratetype of whole pageblocks, isolation included.
  *
  * Invariant: while any pageblock of a zone is ISOLATE, no hart's cache takes back blocks of that zone, and none holds
- * any from before; so what is freed in an isolated pageblock stays there.
+ * any of such a pageblock; so what is freed in an isolated pageblock stays there, and nothing is handed out of it.
+ *
+ * Order: first no cache takes blocks back, then the type changes, then all caches are drained. A cache that was being
+ * filled from the pageblock meanwhile is either drained with the others, or finds that out and gives the run back.
  */
 #include "page_cache_private.h"
 
@@ -32,12 +35,12 @@ static void set_isolated(struct zone *zone, uint32_t blocks)
 
 static int retag(struct zone *zone, struct pfn_range range, enum migratetype type)
 {
-	struct palloc *pa = zone->palloc;
 	struct pfn_range want;
 	int err;
 	do {
 		unsigned long flags = spin_lock_irqsave(&zone->lock);
-		err = pa->ops->retag(pa, range, type);
+		struct palloc *pa = zone->palloc;
+		err = zone_has(zone, PALLOC_CAP_CLASS) ? pa->ops->retag(pa, range, type) : -ENOTSUP;
 		want = pa->want;
 		spin_unlock_irqrestore(&zone->lock, flags);
 		if (err == -EAGAIN && zone_populate_all(zone, want) != 0) {
@@ -66,6 +69,8 @@ int zone_retag(struct zone *zone, struct pfn_range range, enum migratetype type)
 	int err = retag(zone, range, type);
 	if (err != 0 && now > before) {
 		set_isolated(zone, zone->isolated_blocks - (now - before));
+	} else if (now > before) {
+		page_cache_drain_all();
 	} else if (err == 0 && now < before) {
 		set_isolated(zone, zone->isolated_blocks - (before - now));
 	}

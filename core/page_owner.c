@@ -306,3 +306,11 @@ void page_owner_print(struct out *out, pfn_t f)
 		print_when(out, r);
 	}
 }
+
+const char *page_owner_text(char *text, pfn_t f)
+{
+	struct out_buffer b;
+	out_buffer_init(&b, text, PAGE_OWNER_TEXT);
+	page_owner_print(&b.out, f);
+	return text;
+}

@@ -109,12 +109,10 @@ static FPG_NOINLINE void report(pfn_t f, unsigned int at)
 	while (last > at && bytes[last] == PAGE_POISON_BYTE) {
 		last--;
 	}
-	char who[400];
-	struct out_buffer b;
-	out_buffer_init(&b, who, sizeof(who));
-	page_owner_print(&b.out, f);
+	char who[PAGE_OWNER_TEXT];
 	pr_err("pfn 0x%llx was written to after it was freed: byte 0x%x is 0x%02x instead of 0x%02x, the last change at 0x%x; %s",
-	       (unsigned long long)f.n, at, bytes[at], PAGE_POISON_BYTE, last, who);
+	       (unsigned long long)f.n, at, bytes[at], PAGE_POISON_BYTE, last,
+	       page_owner_text(who, f));
 }
 
 bool page_poison_check(pfn_t f)

@@ -8,16 +8,15 @@
 
 #include "fpg/base/bits.h"
 #include "fpg/base/range.h"
+#include "fpg/core/fail_boot.h"
 #include "fpg/core/log.h"
 
 #include <errno.h>
 
 bool frames_are_single_pages(const struct zone *zone, struct pfn_range frames)
 {
-	uint64_t mask = PAGE_STATE_MASK | PAGE_ORDER_MASK | PAGE_ZONE_MASK | PAGE_REF_MASK;
-	uint64_t expected = page_allocated_word(zone, 0, 0) & mask;
 	for (uint64_t n = frames.start.n; n < frames.end.n; n++) {
-		if ((pfn_to_page(pfn(n))->word & mask) != expected) {
+		if (!page_word_is_single(zone, pfn_to_page(pfn(n))->word)) {
 			return false;
 		}
 	}
@@ -27,20 +26,11 @@ bool frames_are_single_pages(const struct zone *zone, struct pfn_range frames)
 void frames_make_single(const struct zone *zone, struct pfn_range frames, unsigned int type)
 {
 	const uint64_t word = page_allocated_word(zone, 0, type);
-	struct page *page = pfn_to_page(frames.start);
-	struct page *end = pfn_to_page(frames.end);
-	for (; page < end; page++) {
-		page->word = word;
+	for (uint64_t n = frames.end.n; n-- > frames.start.n;) {
+		struct page *page = pfn_to_page(pfn(n));
 		page->second = 0;
+		__atomic_store_n(&page->word, word, __ATOMIC_RELEASE);
 	}
-}
-
-int single_pages_free(struct zone *zone, struct pfn_range frames, uint64_t pc)
-{
-	if (!zone_has(zone, PALLOC_CAP_RECORDS)) {
-		frame_table_clear(frames);
-	}
-	return zone_free_range(zone, frames, pc);
 }
 
 void *alloc_pages_exact(size_t bytes, gfp_t gfp)
@@ -53,7 +43,7 @@ void *alloc_pages_exact(size_t bytes, gfp_t gfp)
 	uint64_t pages = ALIGN_UP(bytes, PAGE_SIZE) / PAGE_SIZE;
 	unsigned int order = log2_ceil(pages);
 	const uint64_t pc = PAGE_DEBUG_CALLER;
-	struct page *page = page_alloc_for(0, gfp, order, pc);
+	struct page *page = page_alloc_any(gfp, order, pc);
 	if (page == NULL) {
 		return NULL;
 	}
@@ -70,7 +60,7 @@ void *alloc_pages_exact(size_t bytes, gfp_t gfp)
 	frames_make_single(zone, block, gfp_migratetype(gfp));
 	struct pfn_range rest = { pfn_add(first, pages), block.end };
 	if (rest.start.n < rest.end.n) {
-		FPG_CHECK(single_pages_free(zone, rest, pc) == 0);
+		FPG_CHECK(zone_free_range(zone, rest, pc) == 0);
 	}
 	return page_address(page);
 }
@@ -91,11 +81,12 @@ struct zone *range_zone(struct pfn_range range)
 static int free_range_for(struct pfn_range range, uint64_t pc)
 {
 	struct zone *zone = range_zone(range);
-	if (zone == NULL || !frames_are_single_pages(zone, range) ||
-	    !zone_has(zone, PALLOC_CAP_FREE)) {
-		return -EINVAL;
-	}
-	return single_pages_free(zone, range, pc);
+	return zone != NULL ? zone_free_range(zone, range, pc) : -EINVAL;
+}
+
+static bool whole_block(uint64_t word, unsigned int order)
+{
+	return page_word_state(word) == PAGE_ALLOCATED && page_word_order(word) == order;
 }
 
 void free_pages_exact(const void *addr, size_t bytes)
@@ -105,8 +96,9 @@ void free_pages_exact(const void *addr, size_t bytes)
 	}
 	pfn_t first = phys_to_pfn(port_virt_to_phys(addr));
 	uint64_t pages = ALIGN_UP(bytes, PAGE_SIZE) / PAGE_SIZE;
-	struct zone *zone = pages != 0 ? pfn_to_zone(first) : NULL;
-	if (zone != NULL && !zone_has(zone, PALLOC_CAP_SUBFREE)) {
+	const struct zone *zone = pages > 1 ? pfn_to_zone(first) : NULL;
+	/* One block, when a backend served that could not take the rest of it back; no matter who serves now. */
+	if (zone != NULL && whole_block(pfn_to_page(first)->word, log2_ceil(pages))) {
 		page_free_for(pfn_to_page(first), log2_ceil(pages), PAGE_DEBUG_CALLER);
 		return;
 	}

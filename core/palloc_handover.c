@@ -74,8 +74,11 @@ struct handover {
 	palloc_populate_fn populate;
 	void *ctx;
 	int err;
-	uint64_t free_pages;
-	uint64_t used_pages;
+	struct palloc_moved moved;
+	/** Both keep records: see move_run(). */
+	bool wait;
+	/** Free frames that @to has not got yet. */
+	struct palloc_run waiting;
 };
 
 static bool is_free(const struct palloc_run *run)
@@ -93,34 +96,90 @@ static bool prepare_run(void *ctx, const struct palloc_run *run)
 	return h->err == 0;
 }
 
-static bool move_run(void *ctx, const struct palloc_run *run)
+/** Add a run to the new backend. Return: h->err */
+static int give_run(struct handover *h, const struct palloc_run *run)
 {
-	struct handover *h = ctx;
-	struct palloc_run moved = {
-		.range = run->range,
-		.state = is_free(run) ? PALLOC_RUN_FREE : PALLOC_RUN_ALLOCATED,
-		.type = run->type,
-	};
-	if (run->state == PALLOC_RUN_HOLE || run->state == PALLOC_RUN_META) {
-		return true;
-	}
-	if (is_free(run)) {
-		/* Where the source keeps no records, there are none for what is free. */
-		if (h->from->ops->caps & PALLOC_CAP_RECORDS) {
-			frame_table_clear(run->range);
-		}
-		h->free_pages += pfn_range_pages(run->range);
-	} else {
-		h->used_pages += pfn_range_pages(run->range);
-	}
-	h->err = h->to->ops->add(h->to, &moved);
+	h->err = h->to->ops->add(h->to, run);
 	while (h->err == -EAGAIN) {
 		h->err = h->populate(h->ctx, h->to->want);
 		if (h->err == 0) {
-			h->err = h->to->ops->add(h->to, &moved);
+			h->err = h->to->ops->add(h->to, run);
 		}
 	}
-	return h->err == 0;
+	return h->err;
+}
+
+/** The old backend's records of free frames go. */
+static void forget_free(struct pfn_range range)
+{
+	struct page *page = pfn_to_page(range.start);
+	if (pfn_range_pages(range) == 1 && page->word != 0) {
+		/* It says something, so it has memory of its own. */
+		page->word = 0;
+		page->second = 0;
+		return;
+	}
+	frame_table_clear(range);
+}
+
+static int give_free(struct handover *h, struct pfn_range range, enum migratetype type)
+{
+	const struct palloc_run run = { range, PALLOC_RUN_FREE, type };
+	/* Where the source keeps no records, there are none for what is free. */
+	if (h->from->ops->caps & PALLOC_CAP_RECORDS) {
+		forget_free(range);
+	}
+	h->moved.free_pages += pfn_range_pages(range);
+	h->moved.runs++;
+	return give_run(h, &run);
+}
+
+/** The free frames that wait go over. Return: h->err */
+static int give_waiting(struct handover *h)
+{
+	const struct palloc_run run = h->waiting;
+	h->waiting.range = (struct pfn_range){ pfn(0), pfn(0) };
+	return run.range.start.n < run.range.end.n ? give_free(h, run.range, run.type) : h->err;
+}
+
+static int move_used(struct handover *h, const struct palloc_run *run)
+{
+	h->moved.used_pages += pfn_range_pages(run->range);
+	h->moved.runs++;
+	return give_run(h, run);
+}
+
+/**
+ * Between backends that keep records, free neighbours of different types go over together: the records that the old one
+ * left in the one would be taken for the new one's own while the other is added.
+ */
+static bool move_waiting(struct handover *h, const struct palloc_run *run)
+{
+	if (is_free(run) && h->waiting.range.end.n == run->range.start.n &&
+	    h->waiting.range.start.n < h->waiting.range.end.n) {
+		h->waiting.range.end = run->range.end;
+		return true;
+	}
+	if (give_waiting(h) != 0) {
+		return false;
+	}
+	if (is_free(run)) {
+		h->waiting = (struct palloc_run){ run->range, PALLOC_RUN_FREE, run->type };
+		return true;
+	}
+	return run->state != PALLOC_RUN_ALLOCATED || move_used(h, run) == 0;
+}
+
+static bool move_run(void *ctx, const struct palloc_run *run)
+{
+	struct handover *h = ctx;
+	if (h->wait) {
+		return move_waiting(h, run);
+	}
+	if (is_free(run)) {
+		return give_free(h, run->range, run->type) == 0;
+	}
+	return run->state != PALLOC_RUN_ALLOCATED || move_used(h, run) == 0;
 }
 
 /** Wipe what @to wrote over free memory; only for a source that keeps no records itself. */
@@ -133,7 +192,18 @@ static bool wipe_run(void *ctx, const struct palloc_run *run)
 	return true;
 }
 
-int palloc_handover(struct palloc *from, struct palloc *to, palloc_populate_fn populate, void *ctx)
+int palloc_handover_ready(struct palloc *from, const struct palloc *to, palloc_populate_fn populate,
+			  void *ctx)
+{
+	struct handover h = { .from = from, .populate = populate, .ctx = ctx };
+	if (to->ops->caps & PALLOC_CAP_RECORDS) {
+		from->ops->walk(from, prepare_run, &h);
+	}
+	return h.err;
+}
+
+int palloc_handover_move(struct palloc *from, struct palloc *to, palloc_populate_fn populate,
+			 void *ctx, struct palloc_moved *moved)
 {
 	struct handover h = { .from = from, .to = to, .populate = populate, .ctx = ctx };
 	struct palloc_stats stats;
@@ -146,29 +216,33 @@ int palloc_handover(struct palloc *from, struct palloc *to, palloc_populate_fn p
 		return -ENOTSUP;
 	}
 	from->state = PALLOC_RETIRING;
-	if (to->ops->caps & PALLOC_CAP_RECORDS) {
-		from->ops->walk(from, prepare_run, &h);
+	h.wait = (from->ops->caps & to->ops->caps & PALLOC_CAP_RECORDS) != 0;
+	from->ops->walk(from, move_run, &h);
+	if (h.err == 0 && h.wait) {
+		(void)give_waiting(&h);
 	}
-	if (h.err == 0) {
-		from->ops->walk(from, move_run, &h);
-		bool lost = h.err != 0 && (from->ops->caps & PALLOC_CAP_RECORDS);
-		if (h.err != 0 && !lost) {
-			from->ops->walk(from, wipe_run, NULL);
-		}
+	if (h.err != 0) {
 		/*
 		 * A source whose records are gone cannot serve on. Its free runs had records, so
 		 * nothing was missing.
 		 */
-		FPG_CHECK(!lost);
-	}
-	if (h.err != 0) {
+		FPG_CHECK(!(from->ops->caps & PALLOC_CAP_RECORDS));
+		from->ops->walk(from, wipe_run, NULL);
 		from->state = PALLOC_LIVE;
 		return h.err;
 	}
 	from->state = PALLOC_RETIRED;
 	to->state = PALLOC_LIVE;
 	to->ops->stats(to, &stats);
-	bool same = stats.free_pages == h.free_pages &&
-		    stats.managed_pages == h.free_pages + h.used_pages;
+	*moved = h.moved;
+	bool same = stats.free_pages == moved->free_pages &&
+		    stats.managed_pages == moved->free_pages + moved->used_pages;
 	return same ? 0 : -EUCLEAN;
+}
+
+int palloc_handover(struct palloc *from, struct palloc *to, palloc_populate_fn populate, void *ctx)
+{
+	struct palloc_moved moved;
+	int err = palloc_handover_ready(from, to, populate, ctx);
+	return err != 0 ? err : palloc_handover_move(from, to, populate, ctx, &moved);
 }

@@ -18,10 +18,11 @@ static int fault_set(struct palloc_fault *fault, const struct palloc_ops *ops, c
 	return -EINVAL;
 }
 
-#define ALL_CAPS                                                                     \
-	(PALLOC_CAP_FREE | PALLOC_CAP_ORDER | PALLOC_CAP_RUN | PALLOC_CAP_SUBFREE |  \
-	 PALLOC_CAP_CLAIM | PALLOC_CAP_CLASS | PALLOC_CAP_HART | PALLOC_CAP_SHRINK | \
-	 PALLOC_CAP_SELFLOCK | PALLOC_CAP_OVERLAY | PALLOC_CAP_RECORDS | PALLOC_CAP_PACK)
+#define ALL_CAPS                                                                           \
+	(PALLOC_CAP_FREE | PALLOC_CAP_ORDER | PALLOC_CAP_RUN | PALLOC_CAP_SUBFREE |        \
+	 PALLOC_CAP_CLAIM | PALLOC_CAP_CLASS | PALLOC_CAP_HART | PALLOC_CAP_SHRINK |       \
+	 PALLOC_CAP_SELFLOCK | PALLOC_CAP_OVERLAY | PALLOC_CAP_RECORDS | PALLOC_CAP_PACK | \
+	 PALLOC_CAP_CLEARS)
 
 /** All of an overlay's functions are there. */
 static bool overlay_whole(const struct palloc_overlay_ops *overlay)

@@ -125,8 +125,24 @@ uint64_t watermark_room_privileged(const struct zone *zone, gfp_t gfp, enum zone
 
 /* ---- pageblocks for atomic requests ---------------------------------------------------------- */
 
-/** Change the type of the pageblock at @f when it is @from. Return: done */
-static bool change_block(struct zone *zone, pfn_t f, enum migratetype from, enum migratetype to)
+/** The lock is held. To a backend without types, a type is a note for who serves next. */
+static int set_type(struct zone *zone, struct pfn_range block, enum migratetype to)
+{
+	if (zone_has(zone, PALLOC_CAP_CLASS)) {
+		return zone->palloc->ops->retag(zone->palloc, block, to);
+	}
+	pageblock_set_range(&zone->pageblocks, block, to);
+	return 0;
+}
+
+/** One pageblock more may be kept. The answer holds with the zone's lock. */
+static bool highatomic_room(const struct zone *zone)
+{
+	return zone->highatomic_pages + PAGEBLOCK_NR_PAGES <= zone->highatomic_most;
+}
+
+/** Make the pageblock at @f HIGHATOMIC, if there is room for one more, or, from that, @to. Return: done */
+static bool change_block(struct zone *zone, pfn_t f, enum migratetype to)
 {
 	struct pfn_range range = { f, pfn_add(f, PAGEBLOCK_NR_PAGES) };
 	struct pfn_range want = { { 0 }, { 0 } };
@@ -134,10 +150,11 @@ static bool change_block(struct zone *zone, pfn_t f, enum migratetype from, enum
 	do {
 		unsigned long flags = spin_lock_irqsave(&zone->lock);
 		bool is = range.start.n >= zone->span.start.n && range.end.n <= zone->span.end.n &&
-			  (from == MIGRATE_TYPE_COUNT ?
-				   pageblock_type(&zone->pageblocks, f) < MIGRATE_HIGHATOMIC :
-				   pageblock_type(&zone->pageblocks, f) == from);
-		err = is ? zone->palloc->ops->retag(zone->palloc, range, to) : -EINVAL;
+			  (to == MIGRATE_HIGHATOMIC ?
+				   pageblock_type(&zone->pageblocks, f) < MIGRATE_HIGHATOMIC &&
+					   highatomic_room(zone) :
+				   pageblock_type(&zone->pageblocks, f) == MIGRATE_HIGHATOMIC);
+		err = is ? set_type(zone, range, to) : -EINVAL;
 		if (err == 0) {
 			uint64_t pages = PAGEBLOCK_NR_PAGES;
 			zone->highatomic_pages += to == MIGRATE_HIGHATOMIC ? pages : 0 - pages;
@@ -156,12 +173,12 @@ static bool change_block(struct zone *zone, pfn_t f, enum migratetype from, enum
 void highatomic_reserve(struct zone *zone, struct page *page)
 {
 	if (!zone_has(zone, PALLOC_CAP_CLASS) || MAX_PAGE_ORDER < PAGEBLOCK_ORDER ||
-	    zone->highatomic_pages + PAGEBLOCK_NR_PAGES > zone->highatomic_most) {
+	    !highatomic_room(zone)) {
 		return;
 	}
 	pfn_t f = pfn(ALIGN_DOWN(page_to_pfn(page).n, PAGEBLOCK_NR_PAGES));
 	if (page_word_order(page->word) < PAGEBLOCK_ORDER &&
-	    change_block(zone, f, MIGRATE_TYPE_COUNT, MIGRATE_HIGHATOMIC)) {
+	    change_block(zone, f, MIGRATE_HIGHATOMIC)) {
 		/* The block goes back there, past the caches. */
 		page->word &= ~PAGE_CACHE_MASK;
 	}
@@ -169,14 +186,14 @@ void highatomic_reserve(struct zone *zone, struct page *page)
 
 bool highatomic_unreserve(struct zone *zone)
 {
-	if (zone->highatomic_pages == 0 || !zone_has(zone, PALLOC_CAP_CLASS)) {
+	if (zone->highatomic_pages == 0) {
 		return false;
 	}
 	const struct pageblock_map *map = &zone->pageblocks;
 	for (uint64_t i = 0; i < map->blocks; i++) {
 		pfn_t f = pfn_add(map->base, i << PAGEBLOCK_ORDER);
 		if (pageblock_type(map, f) == MIGRATE_HIGHATOMIC) {
-			return change_block(zone, f, MIGRATE_HIGHATOMIC, MIGRATE_MOVABLE);
+			return change_block(zone, f, MIGRATE_MOVABLE);
 		}
 	}
 	return false;

@@ -105,6 +105,12 @@ uint64_t zone_lowest_frame(uint64_t n)
 	return edges[type];
 }
 
+struct pfn_range zone_type_limits(enum zone_type type)
+{
+	const uint64_t *edges = zone_edges();
+	return (struct pfn_range){ pfn(edges[type]), pfn(edges[type + 1]) };
+}
+
 /** Frames that zone @type of node @nid may hold, whether or not there is memory. */
 static struct pfn_range zone_limits(int nid, enum zone_type type)
 {

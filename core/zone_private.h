@@ -21,6 +21,9 @@ static inline struct zone *zone_of_word(uint64_t word)
 /** Frames in both; empty when they do not overlap. */
 struct pfn_range pfn_range_common(struct pfn_range a, struct pfn_range b);
 
+/** Frames that a zone of @type, not Movable, may have, Movable aside. */
+struct pfn_range zone_type_limits(enum zone_type type);
+
 /** The first frame that the zone (Movable aside) of frame @n could hold. */
 uint64_t zone_lowest_frame(uint64_t n);
 

@@ -2,32 +2,12 @@
 /* `zoneinfo`: what decides whether a request is served by a zone, and what each hart has cached of it. */
 #include "commands.h"
 
-#include "fpg/core/hart.h"
 #include "fpg/core/page_alloc.h"
 #include "fpg/core/page_cache.h"
 
 static unsigned long long ull(uint64_t v)
 {
 	return v;
-}
-
-/** A hart's caches of a zone that were ever in use. */
-typedef void (*cache_fn)(void *ctx, unsigned int hart, enum migratetype type, unsigned int order,
-			 const struct page_cache_info *info);
-
-static void each_cache(const struct zone *zone, cache_fn fn, void *ctx)
-{
-	struct page_cache_info info;
-	for (unsigned int hart = 0; hart < PORT_MAX_HARTS; hart++) {
-		for (unsigned int i = 0; i < PAGE_CACHE_TYPES * PAGE_CACHE_ORDERS; i++) {
-			enum migratetype type = (enum migratetype)(i / PAGE_CACHE_ORDERS);
-			unsigned int order = i % PAGE_CACHE_ORDERS;
-			if (page_cache_info(hart, zone, type, order, &info) &&
-			    (info.allocs | info.frees | info.limit) != 0) {
-				fn(ctx, hart, type, order, &info);
-			}
-		}
-	}
 }
 
 static void print_cache(void *ctx, unsigned int hart, enum migratetype type, unsigned int order,
@@ -70,7 +50,7 @@ static bool print_info(void *ctx, struct zone *zone)
 		   ull(counters.refused));
 	out_printf(out, "  frame table: %llu pages from the reserve, %u in it\n",
 		   ull(zone->reserve.used), zone->reserve.count);
-	each_cache(zone, print_cache, out);
+	monitor_each_cache(zone, print_cache, out);
 	return true;
 }
 
@@ -79,13 +59,7 @@ static void json_cache(void *ctx, unsigned int hart, enum migratetype type, unsi
 {
 	struct json *j = ctx;
 	json_object_begin(j);
-	json_kv_u64(j, "hart", hart);
-	json_kv_string(j, "type", migratetype_name(type));
-	json_kv_u64(j, "order", order);
-	json_kv_u64(j, "blocks", info->blocks);
-	json_kv_u64(j, "limit", info->limit);
-	json_kv_u64(j, "allocs", info->allocs);
-	json_kv_u64(j, "frees", info->frees);
+	monitor_json_cache(j, hart, type, order, info);
 	json_object_end(j);
 }
 
@@ -124,7 +98,7 @@ static bool json_info(void *ctx, struct zone *zone)
 	json_kv_u64(j, "frame_table_reserve", zone->reserve.count);
 	json_key(j, "caches");
 	json_array_begin(j);
-	each_cache(zone, json_cache, j);
+	monitor_each_cache(zone, json_cache, j);
 	json_array_end(j);
 	json_object_end(j);
 	return true;

@@ -173,6 +173,7 @@ static const struct {
 	{ PALLOC_CAP_HART, "hart" },	     { PALLOC_CAP_SHRINK, "shrink" },
 	{ PALLOC_CAP_SELFLOCK, "selflock" }, { PALLOC_CAP_OVERLAY, "overlay" },
 	{ PALLOC_CAP_RECORDS, "records" },   { PALLOC_CAP_PACK, "pack" },
+	{ PALLOC_CAP_CLEARS, "clears" },
 };
 
 static void print_backend(struct out *out, const struct palloc_ops *ops, bool serves)
@@ -206,8 +207,11 @@ static void json_backend(struct json *j, const struct palloc_ops *ops, bool serv
 static int cmd_palloc(struct monitor *m, int argc, char **argv)
 {
 	struct json *j = NULL;
-	if (argc == 2 && strcmp(argv[1], "list") != 0) {
-		return monitor_fail(m, -EINVAL, "'%s' is not list", argv[1]);
+	if (argc >= 2 && strcmp(argv[1], "switch") == 0) {
+		return monitor_palloc_switch(m, argc, argv);
+	}
+	if (argc > 2 || (argc == 2 && strcmp(argv[1], "list") != 0)) {
+		return monitor_fail(m, -EINVAL, "'%s' is neither list nor switch NAME", argv[1]);
 	}
 	if (m->json) {
 		j = monitor_json_begin(m);
@@ -238,7 +242,11 @@ const struct monitor_command monitor_commands_palloc[] = {
 	  0, cmd_pagetypeinfo },
 	{ "extfrag", "", "fragmentation and unusable free index of each order in each zone", 0, 0,
 	  cmd_extfrag },
-	{ "palloc", "[list]", "the page allocators of this build; * serves", 0, 1, cmd_palloc },
+	{ "palloc", "[list|switch NAME]",
+	  "the page allocators of this build, * serves; or let another one serve", 0, 2,
+	  cmd_palloc },
+	{ "caches", "", "what each hart has cached, by zone, order and migratetype", 0, 0,
+	  cmd_caches },
 	{ "alloc", "[ORDER [COUNT]] [GFP…]", "allocate blocks and keep them", 0, 12, cmd_alloc },
 	{ "free", "PFN|ADDRESS|all", "give back what `alloc` keeps", 1, 1, cmd_free },
 #ifdef CONFIG_CMA

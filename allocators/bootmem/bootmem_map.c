@@ -104,6 +104,12 @@ bool bootmem_managed(struct bootmem *b, uint64_t from, uint64_t to)
 
 int bootmem_manage(struct bootmem *b, uint64_t from, uint64_t to)
 {
+	if (b->run_count != 0 && b->runs[b->run_count - 1].end == from) {
+		/* Ascending, as a hand-over adds. */
+		b->runs[b->run_count - 1].end = to;
+		b->managed_pages += to - from;
+		return 0;
+	}
 	uint32_t i = run_after(b, from);
 	if (i < b->run_count && b->runs[i].start < to) {
 		return -EINVAL;

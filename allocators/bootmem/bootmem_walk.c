@@ -21,6 +21,18 @@ static bool emit(const struct bootmem *b, palloc_walk_fn fn, void *ctx, uint64_t
 	return fn(ctx, &run);
 }
 
+/** The end of what is, from @from on, as free (@flip ~0) or as used (0) as the walk wants; most often in the same word. */
+static inline uint64_t next_other(const struct bootmem *b, uint64_t from, uint64_t to,
+				  uint64_t flip)
+{
+	const uint64_t word = (b->free_map[from / BITS_PER_WORD] ^ flip) >> from % BITS_PER_WORD;
+	if (word != 0) {
+		const uint64_t bit = from + bit_lowest(word);
+		return bit < to ? bit : to;
+	}
+	return flip == 0 ? bootmem_next_free(b, from, to) : bootmem_next_used(b, from, to);
+}
+
 /**
  * Free and allocated runs of the managed frames [from, to). Return: false when the walk was
  * stopped.
@@ -29,11 +41,11 @@ static bool walk_managed(const struct bootmem *b, palloc_walk_fn fn, void *ctx, 
 			 uint64_t to)
 {
 	while (from < to) {
-		uint64_t free = bootmem_next_free(b, from, to);
+		uint64_t free = next_other(b, from, to, 0);
 		if (!emit(b, fn, ctx, from, free, PALLOC_RUN_ALLOCATED)) {
 			return false;
 		}
-		uint64_t used = bootmem_next_used(b, free, to);
+		uint64_t used = free < to ? next_other(b, free, to, ~0ULL) : to;
 		if (!emit(b, fn, ctx, free, used, PALLOC_RUN_FREE)) {
 			return false;
 		}
@@ -57,13 +69,57 @@ void bootmem_walk(const struct palloc *pa, palloc_walk_fn fn, void *ctx)
 	(void)emit(b, fn, ctx, done, b->bits, PALLOC_RUN_HOLE);
 }
 
-static bool see_free(void *ctx, const struct palloc_run *run)
+/** Bits in a row that are set within a word. */
+static uint64_t longest_in(uint64_t word)
 {
-	uint64_t *largest = ctx;
-	if (run->state == PALLOC_RUN_FREE && pfn_range_pages(run->range) > *largest) {
-		*largest = pfn_range_pages(run->range);
+	uint64_t bits = 0;
+	for (; word != 0; word &= word << 1) {
+		bits++;
 	}
-	return true;
+	return bits;
+}
+
+struct free_run {
+	uint64_t best;
+	/** Up to the last bit seen. */
+	uint64_t now;
+};
+
+static void see_words(struct free_run *run, const uint64_t *words, uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++) {
+		const uint64_t word = words[i];
+		if (word == ~0ULL) {
+			run->now += BITS_PER_WORD;
+			continue;
+		}
+		run->now += bit_lowest(~word);
+		run->best = run->now > run->best ? run->now : run->best;
+		const uint64_t inside = longest_in(word);
+		run->best = inside > run->best ? inside : run->best;
+		run->now = BITS_PER_WORD - 1 - bit_highest(~word);
+	}
+}
+
+/** The longest run of free frames, a region or a word at a time: what is not managed is not marked free. */
+static uint64_t largest_free(const struct bootmem *b)
+{
+	struct free_run run = { 0 };
+	for (uint32_t r = 0; r < b->regions; r++) {
+		const uint64_t from = bootmem_region_start(b, r);
+		uint64_t to = bootmem_region_start(b, (uint64_t)r + 1);
+		to = to < b->bits ? to : b->bits;
+		if (b->free_in[r] == to - from) {
+			run.now += to - from;
+		} else if (b->free_in[r] == 0) {
+			run.best = run.now > run.best ? run.now : run.best;
+			run.now = 0;
+		} else {
+			see_words(&run, b->free_map + from / BITS_PER_WORD,
+				  bits_to_words(to - from));
+		}
+	}
+	return run.now > run.best ? run.now : run.best;
 }
 
 void bootmem_stats(const struct palloc *pa, struct palloc_stats *out)
@@ -73,9 +129,9 @@ void bootmem_stats(const struct palloc *pa, struct palloc_stats *out)
 		.managed_pages = b->managed_pages,
 		.free_pages = b->free_pages,
 		.meta_bytes = pa->meta_bytes,
+		.largest_free_pages = largest_free(b),
 		.exact = true,
 	};
-	bootmem_walk(pa, see_free, &out->largest_free_pages);
 }
 
 /** Managed runs ascend and are apart, and nothing else is marked free. *@managed: their pages */

@@ -69,9 +69,15 @@ struct buddy {
 	uint64_t frames;
 	uint64_t free_pages;
 	uint64_t managed_pages;
+	/** No frame from here on was ever added: adding in ascending order need not look. */
+	uint64_t added_end;
 	struct pageblock_map *map;
 	/** Bit k: list[k][type] is not empty; whole pageblocks only. */
-	uint32_t nonempty[MIGRATE_TYPE_COUNT];
+	union {
+		uint32_t nonempty[MIGRATE_TYPE_COUNT];
+		/** Two types at a time. */
+		uint64_t nonempty_pairs[MIGRATE_TYPE_COUNT / 2];
+	};
 	/** Bit i: bucket[i] has blocks of the type. */
 	uint64_t holes[MIGRATE_TYPE_COUNT][BUDDY_BUCKETS / BITS_PER_WORD];
 	/** Frames of a bucket, as a shift: whole largest-order blocks. */
@@ -83,7 +89,9 @@ struct buddy {
 	uint64_t *cut;
 	/** A bit a page of the frame table: it is known to be populated, for good. */
 	uint64_t *known;
-	/** As many as the span has. */
+	/** Bit i: bucket[i] was reached, see there. */
+	uint64_t ready[BUDDY_BUCKETS / BITS_PER_WORD];
+	/** As many as the span has. Of one that was not reached nothing is looked at: it was never cleared. */
 	FPG_ALIGNED(BUDDY_BUCKET_SIZE) struct buddy_bucket bucket[];
 };
 
@@ -292,8 +300,33 @@ static inline void buddy_record_used(struct buddy *b, uint64_t n, unsigned int o
 	page->second = 0;
 }
 
-/** Note that the frames [start, end) have records from now on. */
-void buddy_mark_cut(struct buddy *b, uint64_t start, uint64_t end);
+/** buddy_reach() of the buckets from @first to @last. */
+void buddy_reach_slow(struct buddy *b, uint64_t first, uint64_t last);
+
+/**
+ * Before anything about the frames [start, end), but whether they are fresh, is asked or noted: metadata comes
+ * uncleared, because at boot that would cost by the page, and is cleared by the bucket here.
+ */
+static inline void buddy_reach(struct buddy *b, uint64_t start, uint64_t end)
+{
+	const uint64_t first = (start - b->base) >> b->bucket_shift;
+	const uint64_t last = (end - 1 - b->base) >> b->bucket_shift;
+	if (first != last || unlikely(!bits_test(b->ready, first))) {
+		buddy_reach_slow(b, first, last);
+	}
+}
+
+void buddy_mark_cut_slow(struct buddy *b, uint64_t start, uint64_t end);
+
+/** Note that the frames [start, end) have records from now on. Comes before any of them is listed. */
+static inline void buddy_mark_cut(struct buddy *b, uint64_t start, uint64_t end)
+{
+	/* A bucket was reached when one of its blocks was cut. */
+	const uint64_t block = buddy_block_index(b, start);
+	if (buddy_block_index(b, end - 1) != block || !bits_test(b->cut, block)) {
+		buddy_mark_cut_slow(b, start, end);
+	}
+}
 
 /** A fresh block becomes an ordinary one, off all lists. */
 void buddy_unfresh(struct buddy *b, uint64_t n);
@@ -307,6 +340,7 @@ bool buddy_pieces_missing(struct palloc *pa, uint64_t start, uint64_t end);
 /** True when the record of frame @n is missing; @pa->want is set. What is there is remembered. */
 bool buddy_record_missing_slow(struct palloc *pa, uint64_t n);
 
+/** @n was reached. */
 static inline bool buddy_record_missing(struct palloc *pa, uint64_t n)
 {
 	const struct buddy *b = buddy_of(pa);

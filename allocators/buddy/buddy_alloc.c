@@ -42,14 +42,15 @@ static inline struct palloc_block block_of(uint64_t n, unsigned long pages, unsi
 static FPG_NOINLINE struct palloc_block alloc_other(struct palloc *pa, const struct palloc_req *req)
 {
 	const struct buddy *b = buddy_of(pa);
-	/* Those that keep apart serve requests that say so. */
-	uint32_t all = b->nonempty[MIGRATE_UNMOVABLE] | b->nonempty[MIGRATE_MOVABLE] |
-		       b->nonempty[MIGRATE_RECLAIMABLE];
+	static_assert(
+		MIGRATE_RECLAIMABLE == 2 && MIGRATE_HIGHATOMIC == 3 && MIGRATE_CMA == 4,
+		"by pairs: any request, and those that keep apart serve requests that say so");
+	uint64_t pairs = b->nonempty_pairs[0] | (uint32_t)b->nonempty_pairs[1];
 	if (unlikely(req->flags & (PALLOC_REQ_HIGH | PALLOC_REQ_CMA))) {
-		all |= b->nonempty[MIGRATE_HIGHATOMIC] | b->nonempty[MIGRATE_CMA];
+		pairs |= b->nonempty_pairs[1] | b->nonempty_pairs[2];
 	}
-	if (req->align_order >= PAGEBLOCK_ORDER && all >> req->align_order == 0 &&
-	    b->fresh.count == 0) {
+	if (req->align_order >= PAGEBLOCK_ORDER &&
+	    ((pairs | pairs >> 32) & UINT32_MAX) >> req->align_order == 0 && b->fresh.count == 0) {
 		return block_of(0, 0, 0, -ENOMEM);
 	}
 	return buddy_alloc_searching(pa, req);

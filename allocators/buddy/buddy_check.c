@@ -58,6 +58,12 @@ static const char *check_bucket(const struct palloc *pa, uint64_t i, struct list
 	const struct buddy *b = buddy_of(pa);
 	const char *why = NULL;
 	for (unsigned int type = 0; type < MIGRATE_TYPE_COUNT; type++) {
+		if (!bits_test(b->ready, i)) {
+			if (bits_test(b->holes[type], i)) {
+				return "a bucket that was never cleared has blocks";
+			}
+			continue;
+		}
 		if (bits_test(b->holes[type], i) != (b->bucket[i].orders[type] != 0)) {
 			return "a bucket's bit is wrong";
 		}

@@ -16,7 +16,7 @@
  */
 static unsigned int block_type(struct buddy *b, uint64_t n, unsigned int order)
 {
-	unsigned int type = pageblock_type(b->map, pfn(n));
+	unsigned int type = pageblock_type_at(b->map, n - b->base);
 	bool mixed = false;
 	bool apart = buddy_keeps_apart(type);
 	if (order <= PAGEBLOCK_ORDER || b->map->special == 0) {
@@ -24,7 +24,7 @@ static unsigned int block_type(struct buddy *b, uint64_t n, unsigned int order)
 	}
 	uint64_t end = n + (1ULL << order);
 	for (uint64_t p = n + PAGEBLOCK_NR_PAGES; p < end; p += PAGEBLOCK_NR_PAGES) {
-		unsigned int other = pageblock_type(b->map, pfn(p));
+		unsigned int other = pageblock_type_at(b->map, p - b->base);
 		mixed = mixed || other != type;
 		apart = apart || buddy_keeps_apart(other);
 	}
@@ -42,7 +42,7 @@ static unsigned int block_type(struct buddy *b, uint64_t n, unsigned int order)
 static bool alike(const struct pageblock_map *map, struct pfn_range block, unsigned int type)
 {
 	for (uint64_t n = block.start.n; n < block.end.n; n += PAGEBLOCK_NR_PAGES) {
-		if (pageblock_type(map, pfn(n)) != type) {
+		if (pageblock_type_at(map, n - map->base.n) != type) {
 			return false;
 		}
 	}
@@ -159,7 +159,7 @@ void buddy_merge_block(struct palloc *pa, uint64_t n, unsigned int order)
 void buddy_merge_alike(struct palloc *pa, uint64_t n, unsigned int order)
 {
 	(void)merge_mixed(buddy_of(pa), n - buddy_of(pa)->base, order,
-			  pageblock_type(buddy_of(pa)->map, pfn(n)), false);
+			  pageblock_type_at(buddy_of(pa)->map, n - buddy_of(pa)->base), false);
 }
 
 void buddy_merge_range(struct palloc *pa, uint64_t start, uint64_t end)
@@ -241,7 +241,7 @@ static FPG_NOINLINE int free_large(struct palloc *pa, uint64_t n, uint64_t pages
 {
 	struct buddy *b = buddy_of(pa);
 	const struct pfn_range range = { pfn(n), pfn(n + pages) };
-	const unsigned int type = pageblock_type(b->map, range.start);
+	const unsigned int type = pageblock_type_at(b->map, n - b->base);
 	if (!alike(b->map, range, type)) {
 		return free_parts(pa, n - b->base, pages);
 	}

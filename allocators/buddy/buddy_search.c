@@ -3,10 +3,12 @@
  * buddy: finding a block that no list of the own type has. The own type's lists first, then fresh memory, then other
  * types' blocks by the fallback table; what is cut off goes back on lists.
  *
- * Raiding keeps types together: whole free pageblocks are taken over, the smallest that do; inside a pageblock, its free
- * blocks are taken over by a type that cannot move, so that it does not raid another one soon; by a movable one when at
- * least half of the pageblock is free or of that type; else only one block is taken. The same calls always give the same
- * answers.
+ * Raiding keeps types together. Whole free pageblocks are taken over, the smallest that do. Then what cannot be moved
+ * goes to the other type that cannot, as long as that has blocks that are worth it, so that movable pageblocks stay
+ * movable; only then does the largest block decide. Inside a pageblock, its free blocks are taken over by a type that
+ * cannot move, so that it does not raid another one soon; by a movable one when the block found is large and at least
+ * half of the pageblock is free or of that type, whatever the size of the request; else only one block is taken. The
+ * same calls always give the same answers. docs/fragmentation.md has the rules as a table, and what they bring.
  */
 #include "buddy.h"
 
@@ -25,6 +27,21 @@ static const uint8_t fallbacks[MIGRATE_TYPE_COUNT][3] = {
 	[MIGRATE_CMA] = { FALLBACK_END, FALLBACK_END, FALLBACK_END },
 	[MIGRATE_ISOLATE] = { FALLBACK_END, FALLBACK_END, FALLBACK_END },
 };
+
+/** Whom a type raids before all others, for parts of pageblocks of at least AKIN_LEAST_ORDER. */
+static const uint8_t akin[MIGRATE_TYPE_COUNT] = {
+	[MIGRATE_UNMOVABLE] = MIGRATE_RECLAIMABLE,
+	[MIGRATE_MOVABLE] = FALLBACK_END,
+	[MIGRATE_RECLAIMABLE] = MIGRATE_UNMOVABLE,
+	[MIGRATE_HIGHATOMIC] = FALLBACK_END,
+	[MIGRATE_CMA] = FALLBACK_END,
+	[MIGRATE_ISOLATE] = FALLBACK_END,
+};
+
+/** Smaller ones would cost a search each. */
+#define AKIN_LEAST_ORDER    3U
+/** A movable request that finds a smaller block does not look at the pageblock around it. */
+#define WEIGHED_LEAST_ORDER (PAGEBLOCK_ORDER / 2)
 
 /** A free block that can serve a request, not taken yet. */
 struct candidate {
@@ -53,6 +70,9 @@ static inline bool halves_missing(struct palloc *pa, uint64_t n, unsigned int fr
 
 static bool cut_missing(struct palloc *pa, const struct candidate *c, unsigned int order)
 {
+	if (c->fresh) {
+		buddy_reach(buddy_of(pa), c->n, c->n + 1);
+	}
 	return (c->fresh && buddy_record_missing(pa, c->n)) ||
 	       halves_missing(pa, c->n, c->order, order);
 }
@@ -186,9 +206,28 @@ static uint32_t raided_orders(const struct buddy *b, unsigned int type)
 	return orders;
 }
 
+/** A part of a pageblock of the type that is raided before all others, the largest. */
+static enum found try_akin(struct palloc *pa, unsigned int type, unsigned int order, uint32_t flags,
+			   struct candidate *c)
+{
+	enum found found = FOUND_NOTHING;
+	if (akin[type] == FALLBACK_END) {
+		return FOUND_NOTHING;
+	}
+	const unsigned int least = order > AKIN_LEAST_ORDER ? order : AKIN_LEAST_ORDER;
+	const uint32_t parts = (1U << PAGEBLOCK_ORDER) - 1;
+	uint32_t orders = (buddy_orders(buddy_of(pa), akin[type]) & parts) >> least << least;
+	while (orders != 0 && found == FOUND_NOTHING) {
+		unsigned int k = bit_highest(orders);
+		found = try_list(pa, k, akin[type], order, flags, c);
+		orders &= ~(1U << k);
+	}
+	return found;
+}
+
 /**
- * Another type's block: the smallest of whole pageblocks, then fresh memory, then the largest of a
- * part of one.
+ * Another type's block: the smallest of whole pageblocks, then fresh memory, then a part of one: of the type that is
+ * akin, then the largest.
  */
 static enum found find_raid(struct palloc *pa, unsigned int type, unsigned int order,
 			    uint32_t flags, struct candidate *c)
@@ -202,6 +241,10 @@ static enum found find_raid(struct palloc *pa, unsigned int type, unsigned int o
 	if (found == FOUND_NOTHING && fallbacks[type][0] != FALLBACK_END) {
 		found = try_fresh(pa, order, flags, c);
 	}
+	if (found != FOUND_NOTHING || (flags & PALLOC_REQ_UNMIXED)) {
+		return found;
+	}
+	found = try_akin(pa, type, order, flags, c);
 	orders = all & ((1U << PAGEBLOCK_ORDER) - 1);
 	while (orders != 0 && found == FOUND_NOTHING) {
 		unsigned int k = bit_highest(orders);
@@ -211,9 +254,14 @@ static enum found find_raid(struct palloc *pa, unsigned int type, unsigned int o
 	return found;
 }
 
+/**
+ * The reserve for atomic requests serves its own before they mix pageblocks; single pages come from it last, for they are
+ * easily had elsewhere.
+ */
 static enum found find(struct palloc *pa, unsigned int type, unsigned int order, uint32_t flags,
 		       struct candidate *c)
 {
+	const bool reserve = (flags & PALLOC_REQ_HIGH) != 0;
 	enum found found = try_type(pa, type, order, flags, c);
 	if (found == FOUND_NOTHING && type == MIGRATE_MOVABLE) {
 		found = try_fresh(pa, order, flags, c);
@@ -221,10 +269,13 @@ static enum found find(struct palloc *pa, unsigned int type, unsigned int order,
 	if (found == FOUND_NOTHING && (flags & PALLOC_REQ_CMA) && type == MIGRATE_MOVABLE) {
 		found = try_type(pa, MIGRATE_CMA, order, flags, c);
 	}
+	if (found == FOUND_NOTHING && reserve && order > 0) {
+		found = try_type(pa, MIGRATE_HIGHATOMIC, order, flags, c);
+	}
 	if (found == FOUND_NOTHING) {
 		found = find_raid(pa, type, order, flags, c);
 	}
-	if (found == FOUND_NOTHING && (flags & PALLOC_REQ_HIGH)) {
+	if (found == FOUND_NOTHING && reserve && order == 0) {
 		found = try_type(pa, MIGRATE_HIGHATOMIC, order, flags, c);
 	}
 	return found;
@@ -278,12 +329,11 @@ static void take_over(struct buddy *b, uint64_t block, unsigned int type)
  * Settle which type the part of a pageblock that is being raided belongs to. Return: its type from
  * now on.
  */
-static unsigned int raid_part(struct palloc *pa, const struct candidate *c, unsigned int type,
-			      unsigned int order)
+static unsigned int raid_part(struct palloc *pa, const struct candidate *c, unsigned int type)
 {
 	uint64_t block = ALIGN_DOWN(c->n, PAGEBLOCK_NR_PAGES);
 	uint64_t free, alike;
-	if (type == MIGRATE_MOVABLE && order < PAGEBLOCK_ORDER / 2) {
+	if (type == MIGRATE_MOVABLE && c->order < WEIGHED_LEAST_ORDER) {
 		return c->type;
 	}
 	weigh(pa, block, type, &free, &alike);
@@ -302,7 +352,7 @@ static void cut(struct buddy *b, uint64_t n, unsigned int from_order, unsigned i
 {
 	for (unsigned int k = from_order; k-- > order;) {
 		uint64_t half = n + (1ULL << k);
-		buddy_list_add(b, half, k, pageblock_type(b->map, pfn(half)));
+		buddy_list_add(b, half, k, pageblock_type_at(b->map, half - b->base));
 	}
 }
 
@@ -314,7 +364,7 @@ static unsigned int take(struct palloc *pa, const struct candidate *c, unsigned 
 	unsigned int from_type = c->type;
 	bool raid = from_type != type && !buddy_keeps_apart(from_type);
 	if (raid && c->order < PAGEBLOCK_ORDER) {
-		from_type = raid_part(pa, c, type, order);
+		from_type = raid_part(pa, c, type);
 	}
 	if (c->fresh) {
 		buddy_unfresh(b, c->n);

@@ -144,6 +144,8 @@ FPG_INIT static void start_page_allocator(void)
 		}
 	}
 	zone_movable_size(&memory.args.kernelcore, &memory.args.movablecore);
+	/* Where its requests begin; that it is missing in the device tree is said when harts are started. */
+	(void)hart_boot_node(facts);
 	uint64_t tables = kernel_map_tables(&map);
 	if (memory.args.page_poison && page_poison_init() != 0) {
 		pr_warn("page_poison stays off");

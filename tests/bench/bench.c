@@ -18,6 +18,7 @@ static const struct bench *const tables[] = {
 #endif
 	bench_rows_pagetable,
 	bench_rows_tlb,
+	bench_rows_switch,
 };
 
 /** Instructions that an empty region counts; the same each time. */

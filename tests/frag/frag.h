@@ -13,6 +13,8 @@ struct frag_target {
 	void *ctx;
 	/** Frames that it hands out lie here. */
 	struct pfn_range span;
+	/** What "full" is a percentage of: the pages of the span, or fewer where others hold some for good. */
+	uint64_t pages;
 	/** 1 << @order frames; FRAG_NONE when there are none. */
 	uint64_t (*alloc)(void *ctx, unsigned int order, enum migratetype type);
 	void (*free)(void *ctx, uint64_t frame, unsigned int order);
@@ -21,19 +23,28 @@ struct frag_target {
 	/** Ends the program when an invariant does not hold. */
 	void (*check)(void *ctx);
 	void (*stop)(void *ctx);
+	/** Zeroed memory for notes, not from the target once the load runs; NULL when there is none. */
+	void *(*notes)(size_t bytes);
+	void (*notes_free)(const void *notes);
 };
 
 #define FRAG_NONE UINT64_MAX
 
 /** One instance of @ops over @bytes of simulated memory, nothing in front of it. One at a time. */
 void frag_target_backend(struct frag_target *t, const struct palloc_ops *ops, uint64_t bytes);
-/** alloc_pages() and __free_pages() with the backend @ops behind them. One at a time. */
+/**
+ * alloc_pages() and __free_pages() of the machine that runs, as far as its zones reach and with what is free now. Give it
+ * notes and stop() yourself.
+ */
+void frag_target_machine(struct frag_target *t);
+/** The same on a simulated one, with the backend @ops behind them. One at a time. */
 void frag_target_front(struct frag_target *t, const struct palloc_ops *ops, uint64_t bytes);
 /**
  * The rule of Linux 6.1 for placing blocks and stealing pageblocks, told from its documentation and written anew: last
- * in, first out; the smallest order first; blocks of other types the largest first. With a cache in front like its own.
+ * in, first out; the smallest order first; blocks of other types the largest first. @caches: with a hart's cache in front
+ * like its own (orders 0 to 3, by the pageblock's type, batches of 63 pages, high as on one hart), else without any.
  */
-void frag_target_linux(struct frag_target *t, uint64_t bytes);
+void frag_target_linux(struct frag_target *t, uint64_t bytes, bool caches);
 
 /* ---- what is left ---------------------------------------------------------------------------- */
 
@@ -58,6 +69,9 @@ static inline unsigned int frag_permille(uint64_t part, uint64_t whole)
 {
 	return whole == 0 ? 1000 : (unsigned int)(part * 1000 / whole);
 }
+
+/** The seed where none is given. */
+#define FRAG_SEED 20240511
 
 /* ---- the loads ------------------------------------------------------------------------------- */
 
@@ -86,12 +100,14 @@ struct frag_load {
 	uint64_t seed;
 };
 
-/** (a) Single movable pages. */
-void frag_reallocate(struct frag_target *t, const struct frag_load *load, struct frag_state *before,
-		     struct frag_state *after);
+/** (a) Single movable pages; all are freed in the end. Return: 0 | -ENOMEM (no notes) */
+FPG_MUST_CHECK int frag_reallocate(struct frag_target *t, const struct frag_load *load,
+				   struct frag_state *before, struct frag_state *after);
 
 /**
  * (b) Blocks of orders 0 to 3, movable, unmovable and reclaimable, whose shares rise and fall from round to round; each
- * round reallocates load->share of the pages. start and step are not used.
+ * round reallocates load->share of the pages; all are freed in the end. start and step are not used.
+ * Return: 0 | -ENOMEM (no notes)
  */
-void frag_mixed(struct frag_target *t, const struct frag_load *load, struct frag_state *after);
+FPG_MUST_CHECK int frag_mixed(struct frag_target *t, const struct frag_load *load,
+			      struct frag_state *after);

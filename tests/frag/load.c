@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The loads of frag.h, and counting what they left. */
+/* The loads of frag.h, and counting what they left. Runs on the host and on the target. */
 #include "frag.h"
-#include "sim.h"
+#include "random.h"
 
 #include "fpg/base/range.h"
 
-#include <stdio.h>
-#include <stdlib.h>
+#include <errno.h>
 
 struct block {
 	uint32_t frame;
@@ -27,19 +26,16 @@ struct load {
 	uint64_t digest;
 };
 
-static void load_start(struct load *l, struct frag_target *t, uint64_t seed)
+FPG_MUST_CHECK static int load_start(struct load *l, struct frag_target *t, uint64_t seed)
 {
-	*l = (struct load){ .t = t, .all = pfn_range_pages(t->span), .random = seed };
-	l->block = calloc(l->all, sizeof(*l->block));
-	if (l->block == NULL) {
-		perror("frag");
-		exit(2);
-	}
+	*l = (struct load){ .t = t, .all = t->pages, .random = seed };
+	l->block = t->notes(pfn_range_pages(t->span) * sizeof(*l->block));
+	return l->block != NULL ? 0 : -ENOMEM;
 }
 
 static uint64_t below(struct load *l, uint64_t limit)
 {
-	return (sim_random(&l->random) >> 16) % limit;
+	return (xorshift64star(&l->random) >> 16) % limit;
 }
 
 static bool take(struct load *l, unsigned int order, enum migratetype type)
@@ -104,32 +100,37 @@ static void sum_up(const struct count *c, struct frag_state *out)
 	}
 }
 
-static void load_state(struct load *l, struct frag_state *out)
+static int load_state(struct load *l, struct frag_state *out)
 {
-	struct count c = { .start = l->t->span.start.n, .blocks = l->all / PAGEBLOCK_NR_PAGES };
-	c.free = calloc(c.blocks + 1, sizeof(*c.free));
-	c.types = calloc(c.blocks + 1, sizeof(*c.types));
-	if (c.free == NULL || c.types == NULL) {
-		perror("frag");
-		exit(2);
+	struct count c = { .start = ALIGN_DOWN(l->t->span.start.n, PAGEBLOCK_NR_PAGES) };
+	const uint64_t offset = l->t->span.start.n - c.start;
+	c.blocks = ROUND_UP(l->t->span.end.n - c.start, PAGEBLOCK_NR_PAGES) / PAGEBLOCK_NR_PAGES;
+	c.free = l->t->notes(c.blocks * (sizeof(*c.free) + sizeof(*c.types)));
+	if (c.free == NULL) {
+		return -ENOMEM;
 	}
+	c.types = (uint8_t *)(c.free + c.blocks);
 	l->t->walk(l->t->ctx, count_free, &c);
 	for (uint64_t i = 0; i < l->count; i++) {
-		c.types[l->block[i].frame / PAGEBLOCK_NR_PAGES] |=
-			(uint8_t)(1U << l->block[i].type);
+		uint64_t at = (l->block[i].frame + offset) / PAGEBLOCK_NR_PAGES;
+		c.types[at] |= (uint8_t)(1U << l->block[i].type);
 	}
 	*out = (struct frag_state){ .digest = l->digest };
 	sum_up(&c, out);
 	out->pinned_least =
 		ROUND_UP(l->of_type[MIGRATE_UNMOVABLE], PAGEBLOCK_NR_PAGES) / PAGEBLOCK_NR_PAGES;
 	l->t->check(l->t->ctx);
-	free(c.free);
-	free(c.types);
+	l->t->notes_free(c.free);
+	return 0;
 }
 
-static void load_stop(struct load *l)
+static int load_stop(struct load *l, int err)
 {
-	free(l->block);
+	while (l->count != 0) {
+		(void)drop(l, l->count - 1);
+	}
+	l->t->notes_free(l->block);
+	return err;
 }
 
 /* ---- (a) ------------------------------------------------------------------------------------- */
@@ -147,23 +148,25 @@ static void one_round(struct load *l, enum frag_step step, uint64_t pages)
 	}
 }
 
-void frag_reallocate(struct frag_target *t, const struct frag_load *load, struct frag_state *before,
-		     struct frag_state *after)
+int frag_reallocate(struct frag_target *t, const struct frag_load *load, struct frag_state *before,
+		    struct frag_state *after)
 {
 	struct load l;
-	load_start(&l, t, load->seed);
+	int err = load_start(&l, t, load->seed);
+	if (err != 0) {
+		return err;
+	}
 	uint64_t goal = l.all * load->full / 100;
 	while ((load->start == FRAG_SCATTERED || l.pages < goal) && take(&l, 0, MIGRATE_MOVABLE)) {
 	}
 	while (l.pages > goal) {
 		(void)drop(&l, below(&l, l.count));
 	}
-	load_state(&l, before);
-	for (unsigned int round = 0; round < load->rounds; round++) {
+	err = load_state(&l, before);
+	for (unsigned int round = 0; err == 0 && round < load->rounds; round++) {
 		one_round(&l, load->step, l.pages * load->share / 100);
 	}
-	load_state(&l, after);
-	load_stop(&l);
+	return load_stop(&l, err != 0 ? err : load_state(&l, after));
 }
 
 /* ---- (b) ------------------------------------------------------------------------------------- */
@@ -205,10 +208,13 @@ static void fill_mixed(struct load *l, uint64_t goal, unsigned int round)
 	}
 }
 
-void frag_mixed(struct frag_target *t, const struct frag_load *load, struct frag_state *after)
+int frag_mixed(struct frag_target *t, const struct frag_load *load, struct frag_state *after)
 {
 	struct load l;
-	load_start(&l, t, load->seed);
+	int err = load_start(&l, t, load->seed);
+	if (err != 0) {
+		return err;
+	}
 	uint64_t goal = l.all * load->full / 100;
 	fill_mixed(&l, goal, 0);
 	for (unsigned int round = 1; round <= load->rounds; round++) {
@@ -218,6 +224,5 @@ void frag_mixed(struct frag_target *t, const struct frag_load *load, struct frag
 		}
 		fill_mixed(&l, goal, round);
 	}
-	load_state(&l, after);
-	load_stop(&l);
+	return load_stop(&l, load_state(&l, after));
 }

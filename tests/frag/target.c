@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Loading a backend's instance, and the front end, over simulated memory. */
-#include "frag.h"
+#include "frag_host.h"
 #include "instance.h"
 #include "sim.h"
 
+#include "fpg/base/range.h"
 #include "fpg/core/page_alloc.h"
-#include "fpg/core/page_cache.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +15,16 @@
 static struct pfn_range span_of(uint64_t bytes)
 {
 	return (struct pfn_range){ phys_to_pfn(RAM_BASE), phys_to_pfn(RAM_BASE + bytes) };
+}
+
+void *frag_host_notes(size_t bytes)
+{
+	return calloc(1, bytes);
+}
+
+void frag_host_notes_free(const void *notes)
+{
+	free((void *)(uintptr_t)notes);
 }
 
 /* ---- a backend by itself --------------------------------------------------------------------- */
@@ -60,68 +70,18 @@ void frag_target_backend(struct frag_target *t, const struct palloc_ops *ops, ui
 	*t = (struct frag_target){
 		.name = ops->name,
 		.span = span,
+		.pages = pfn_range_pages(span),
 		.alloc = backend_alloc,
 		.free = backend_free,
 		.walk = backend_walk,
 		.check = backend_check,
 		.stop = backend_stop,
+		.notes = frag_host_notes,
+		.notes_free = frag_host_notes_free,
 	};
 }
 
 /* ---- the front end --------------------------------------------------------------------------- */
-
-static uint64_t front_alloc(void *ctx, unsigned int order, enum migratetype type)
-{
-	static const gfp_t gfp[] = {
-		[MIGRATE_UNMOVABLE] = GFP_KERNEL | __GFP_NOWARN,
-		[MIGRATE_MOVABLE] = GFP_USER_MOVABLE | __GFP_NOWARN,
-		[MIGRATE_RECLAIMABLE] = GFP_KERNEL | __GFP_RECLAIMABLE | __GFP_NOWARN,
-	};
-	(void)ctx;
-	struct page *page = alloc_pages(gfp[type], order);
-	return page != NULL ? page_to_pfn(page).n : FRAG_NONE;
-}
-
-static void front_free(void *ctx, uint64_t frame, unsigned int order)
-{
-	(void)ctx;
-	__free_pages(pfn_to_page(pfn(frame)), order);
-}
-
-struct front_walk {
-	palloc_walk_fn fn;
-	void *arg;
-};
-
-static bool front_run(void *ctx, struct zone *zone, const struct palloc_run *run)
-{
-	struct front_walk *w = ctx;
-	(void)zone;
-	return w->fn(w->arg, run);
-}
-
-static void front_walk(void *ctx, palloc_walk_fn fn, void *arg)
-{
-	struct front_walk w = { fn, arg };
-	(void)ctx;
-	palloc_walk_all(front_run, &w);
-}
-
-static bool check_zone(void *ctx, struct zone *zone)
-{
-	const char *why = NULL;
-	(void)ctx;
-	if (zone_check(zone, &why) != 0) {
-		fprintf(stderr, "frag: %s\n", why);
-		abort();
-	}
-	return true;
-}
-
-static void front_check(void *ctx)
-{
-	zone_for_each(check_zone, ctx);
-}
 
 static void front_stop(void *ctx)
 {
@@ -137,13 +97,10 @@ void frag_target_front(struct frag_target *t, const struct palloc_ops *ops, uint
 		fprintf(stderr, "frag: %s does not start\n", ops->name);
 		exit(2);
 	}
-	*t = (struct frag_target){
-		.name = ops->name,
-		.span = span_of(bytes),
-		.alloc = front_alloc,
-		.free = front_free,
-		.walk = front_walk,
-		.check = front_check,
-		.stop = front_stop,
-	};
+	frag_target_machine(t);
+	t->span = span_of(bytes);
+	t->pages = pfn_range_pages(t->span);
+	t->stop = front_stop;
+	t->notes = frag_host_notes;
+	t->notes_free = frag_host_notes_free;
 }

@@ -2,6 +2,7 @@
 /* The simulated machine of sim.h: RAM by platform/host, the frame table by mmap and mprotect. */
 #define _GNU_SOURCE
 #include "sim.h"
+#include "random.h"
 
 #include "host.h"
 
@@ -213,8 +214,5 @@ uint64_t sim_seed(uint64_t standard)
 
 uint64_t sim_random(uint64_t *state)
 {
-	*state ^= *state >> 12;
-	*state ^= *state << 25;
-	*state ^= *state >> 27;
-	return *state * 0x2545f4914f6cdd1dULL;
+	return xorshift64star(state);
 }

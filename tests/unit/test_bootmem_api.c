@@ -8,6 +8,7 @@
 
 #include "fpg/base/range.h"
 #include "fpg/core/bootmem.h"
+#include "fpg/core/fail_boot.h"
 #include "fpg/core/page_alloc.h"
 
 #include <setjmp.h>
@@ -93,6 +94,64 @@ static void reservations_tell_of_conflicts_and_change_nothing_then(void **state)
 	page_check_all(UINT64_MAX);
 }
 
+/** Pages that anybody can still have. Return: how many of them lie in @range */
+static uint64_t take_all(struct pfn_range range)
+{
+	struct page *page;
+	uint64_t inside = 0;
+	while ((page = alloc_pages(GFP_KERNEL | __GFP_MEMALLOC | __GFP_NOWARN, 0)) != NULL) {
+		inside += pfn_range_contains(range, page_to_pfn(page));
+	}
+	return inside;
+}
+
+static void what_is_reserved_is_in_no_cache(void **state)
+{
+	(void)state;
+	start("bootmem");
+	/* The lowest memory of the zone that requests begin in: getting records for it takes pages of it. */
+	struct pfn_range low = { phys_to_pfn(BOOTMEM_LOW_LIMIT),
+				 phys_to_pfn(BOOTMEM_LOW_LIMIT + 48 * SZ_1M) };
+	__free_page(alloc_pages(GFP_KERNEL, 0));
+	assert_int_equal(reserve_bootmem(pfn_to_phys(low.start), pfn_range_pages(low) << PAGE_SHIFT,
+					 BOOTMEM_DEFAULT),
+			 0);
+	assert_int_equal(take_all(low), 0);
+	page_check_all(UINT64_MAX);
+}
+
+static void a_reservation_that_fails_gives_back_what_it_took(void **state)
+{
+	(void)state;
+	start("bootmem");
+	const struct pfn_range low = { phys_to_pfn(BOOTMEM_LOW_LIMIT),
+				       phys_to_pfn(BOOTMEM_LOW_LIMIT + 4 * SZ_1M) };
+	/* Every eighth page is somebody's: many runs are reserved one by one. */
+	for (uint64_t n = low.start.n; n < low.end.n; n += 8) {
+		(void)!reserve_bootmem(n << PAGE_SHIFT, PAGE_SIZE, BOOTMEM_DEFAULT);
+	}
+	const phys_addr_t size = pfn_range_pages(low) << PAGE_SHIFT;
+	uint64_t marked = 0;
+	uint64_t before = page_alloc_free_pages();
+	int err = -ENOMEM;
+	for (uint64_t k = 1; err != 0; k++) {
+		fail_boot_set(k);
+		err = reserve_bootmem(pfn_to_phys(low.start), size, BOOTMEM_DEFAULT);
+		(void)fail_boot_end();
+		assert_true(err == 0 || err == -ENOMEM);
+		assert_true(err == 0 || page_alloc_free_pages() == before);
+		marked += k > 100 && err != 0;
+	}
+	assert_true(marked > 0);
+	assert_true(page_alloc_free_pages() < before);
+	for (uint64_t n = low.start.n; n < low.end.n; n++) {
+		assert_int_equal(page_word_state(pfn_to_page(pfn(n))->word), PAGE_ALLOCATED);
+		assert_int_not_equal(pfn_to_page(pfn(n))->owner, PAGE_OWNER_RESERVING);
+	}
+	assert_int_equal(page_alloc_refused_frees(), 0);
+	page_check_all(UINT64_MAX);
+}
+
 static void a_second_backend_takes_over_all_of_it(void **state)
 {
 	(void)state;
@@ -153,6 +212,8 @@ int main(void)
 		cmocka_unit_test_teardown(boot_allocations_share_pages_and_are_zero, stop),
 		cmocka_unit_test_teardown(reservations_tell_of_conflicts_and_change_nothing_then,
 					  stop),
+		cmocka_unit_test_teardown(what_is_reserved_is_in_no_cache, stop),
+		cmocka_unit_test_teardown(a_reservation_that_fails_gives_back_what_it_took, stop),
 		cmocka_unit_test_teardown(a_second_backend_takes_over_all_of_it, stop),
 		cmocka_unit_test_teardown(a_way_that_cannot_be_is_not_taken, stop),
 	};

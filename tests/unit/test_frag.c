@@ -30,7 +30,7 @@ static struct frag_state run(struct frag_target *t, enum frag_start start, enum 
 	const struct frag_load load = { start, step, 85, 10, rounds, seed };
 	struct frag_state before;
 	struct frag_state after;
-	frag_reallocate(t, &load, &before, &after);
+	assert_int_equal(frag_reallocate(t, &load, &before, &after), 0);
 	t->stop(t->ctx);
 	return after;
 }
@@ -45,7 +45,7 @@ static void scattered_memory_becomes_whole_again(void **state)
 		frag_target_backend(&t, &buddy_palloc_ops, RAM_BYTES);
 		struct frag_state s = run(&t, FRAG_SCATTERED, (enum frag_step)step, 100, seed);
 		assert_true(s.whole_pages + 2 * PAGEBLOCK_NR_PAGES > s.free_pages);
-		frag_target_linux(&t, RAM_BYTES);
+		frag_target_linux(&t, RAM_BYTES, true);
 		s = run(&t, FRAG_SCATTERED, (enum frag_step)step, 100, seed);
 		assert_true(s.whole_pages * 2 < s.free_pages);
 	}
@@ -128,6 +128,97 @@ static void pageblocks_with_foreign_pages_are_mixed(void **state)
 	(void)page_check_stop(NULL);
 }
 
+static unsigned int mixed_pageblocks(struct zone *zone)
+{
+	static struct zone_page_types types;
+	unsigned int sum = 0;
+	zone_page_types(zone, &types);
+	for (unsigned int type = 0; type < MIGRATE_TYPE_COUNT; type++) {
+		sum += (unsigned int)types.mixed[type];
+	}
+	return sum;
+}
+
+static void another_zone_goes_before_mixing(void **state)
+{
+	static struct page *held[128 * SZ_1M / PAGE_SIZE];
+	const struct sim_ram ram[] = { { 0x100000000ULL - 64 * SZ_1M, 128 * SZ_1M, 0 } };
+	size_t count = 0;
+	(void)state;
+	page_check_start(&buddy_palloc_ops, ram, 1);
+	struct zone *high = node_by_id(0)->zonelist[0];
+	struct zone *low = node_by_id(0)->zonelist[1];
+	assert_non_null(low);
+	struct page *page = alloc_pages(GFP_USER_MOVABLE, 0);
+	while (pfn_to_zone(page_to_pfn(page)) == high) {
+		held[count++] = page;
+		page = alloc_pages(GFP_USER_MOVABLE, 0);
+		assert_non_null(page);
+	}
+	/* Holes all over the first zone: there is room, but for a movable page only. */
+	for (size_t i = 0; i < count; i += 16) {
+		__free_pages(held[i], 0);
+	}
+	const unsigned int before = mixed_pageblocks(high);
+	struct page *movable = alloc_pages(GFP_USER_MOVABLE, 0);
+	assert_ptr_equal(pfn_to_zone(page_to_pfn(movable)), high);
+	/* More than an unmovable pageblock that may be there holds, fewer than there are holes. */
+	static struct page *unmovable[PAGEBLOCK_NR_PAGES + 64];
+	assert_true(ARRAY_SIZE(unmovable) < count / 16);
+	for (size_t i = 0; i < ARRAY_SIZE(unmovable); i++) {
+		unmovable[i] = alloc_pages(GFP_KERNEL, 0);
+		assert_non_null(unmovable[i]);
+	}
+	assert_ptr_equal(pfn_to_zone(page_to_pfn(unmovable[ARRAY_SIZE(unmovable) - 1])), low);
+	assert_int_equal(mixed_pageblocks(high), before);
+	for (size_t i = 0; i < ARRAY_SIZE(unmovable); i++) {
+		__free_pages(unmovable[i], 0);
+	}
+	__free_pages(movable, 0);
+	__free_pages(page, 0);
+	for (size_t i = 0; i < count; i++) {
+		if (i % 16 != 0) {
+			__free_pages(held[i], 0);
+		}
+	}
+	(void)page_check_stop(NULL);
+}
+
+/** (b), behind caches and without, against Linux's rule likewise. */
+static void fewer_pageblocks_have_foreign_pages_than_with_linux(void **state)
+{
+	const uint64_t seed = sim_seed(11);
+	(void)state;
+	for (unsigned int i = 0; i < 4; i++) {
+		const bool caches = i % 2 != 0;
+		const struct frag_load load = {
+			.full = i < 2 ? 85 : 95, .share = 10, .rounds = 40, .seed = seed
+		};
+		struct frag_target t;
+		struct frag_state ours;
+		struct frag_state theirs;
+		if (caches) {
+			frag_target_front(&t, &buddy_palloc_ops, RAM_BYTES);
+		} else {
+			frag_target_backend(&t, &buddy_palloc_ops, RAM_BYTES);
+		}
+		assert_int_equal(frag_mixed(&t, &load, &ours), 0);
+		t.stop(t.ctx);
+		frag_target_linux(&t, RAM_BYTES, caches);
+		assert_int_equal(frag_mixed(&t, &load, &theirs), 0);
+		t.stop(t.ctx);
+		print_message("%u %% full%s: %u.%u %% against %u.%u %%\n", load.full,
+			      caches ? ", caches" : "",
+			      frag_permille(ours.mixed_blocks, ours.used_blocks) / 10,
+			      frag_permille(ours.mixed_blocks, ours.used_blocks) % 10,
+			      frag_permille(theirs.mixed_blocks, theirs.used_blocks) / 10,
+			      frag_permille(theirs.mixed_blocks, theirs.used_blocks) % 10);
+		assert_true(ours.mixed_blocks < theirs.mixed_blocks);
+		assert_true(frag_permille(ours.mixed_blocks, ours.used_blocks) <
+			    (i < 2 ? 200 : 500));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -136,6 +227,8 @@ int main(void)
 		cmocka_unit_test(the_same_seed_gives_the_same_answers),
 		cmocka_unit_test(indices_are_those_of_linux),
 		cmocka_unit_test(pageblocks_with_foreign_pages_are_mixed),
+		cmocka_unit_test(another_zone_goes_before_mixing),
+		cmocka_unit_test(fewer_pageblocks_have_foreign_pages_than_with_linux),
 	};
 	log_set_console_level(LOG_ERR);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,7 +11,7 @@
  *   cma_guaranteed[=on|off]  that area is a guaranteed one (docs/cma.md)
  *   kernelcore=, movablecore=SIZE|N%;  kernelcore=mirror
  *   satp=auto|sv39|sv48|sv57     memtest[=N]     loglevel=NAME|0..3     palloc=NAME     run="COMMANDS"
- *   memblock=debug     debug_pagealloc[=on|off]     page_owner[=on|off]     firmware_guess=on|off
+ *   maxcpus=N     memblock=debug     debug_pagealloc[=on|off]     page_owner[=on|off]     firmware_guess=on|off
  *
  * An unknown or malformed argument is named in a warning and ignored.
  */
@@ -76,6 +76,8 @@ struct bootargs {
 	enum bootargs_satp satp;
 	/** Patterns to test memory with; 0: no test. */
 	uint32_t memtest_patterns;
+	/** Harts that may run, the boot hart among them; 0: all. */
+	uint32_t max_harts;
 	bool loglevel_given;
 	enum log_level loglevel;
 	bool debug_pagealloc;

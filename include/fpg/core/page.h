@@ -95,11 +95,13 @@ enum page_state {
 #define PAGE_ZONE_LIMIT 0x1000U
 
 /** page.owner of a page that boot allocations share (fpg/core/bootmem.h); its movable_ops is 0. */
-#define PAGE_OWNER_PACKED UINT32_MAX
+#define PAGE_OWNER_PACKED    UINT32_MAX
 /** page.owner of a page that holds a backend's metadata. */
-#define PAGE_OWNER_META	  (UINT32_MAX - 1)
+#define PAGE_OWNER_META	     (UINT32_MAX - 1)
+/** page.owner of a page that reserve_bootmem() has taken and may have to give back. */
+#define PAGE_OWNER_RESERVING (UINT32_MAX - 2)
 /** page.owner of a frame that alloc_contig_range() holds until it has the whole range; its movable_ops is 0. */
-#define PAGE_OWNER_RANGE  (UINT32_MAX - 2)
+#define PAGE_OWNER_RANGE     (UINT32_MAX - 3)
 
 /** The frame's contents belong to the frame table itself. */
 #define PAGE_F_TABLE (1ULL << 12)
@@ -111,6 +113,9 @@ enum page_state {
 
 /** With PAGE_F_ANON: hidden from its user while it is copied elsewhere; a fault on it waits. */
 #define PAGE_F_MIGRATING (1ULL << 14)
+
+/** While one of them is set, the frame is in use and cannot be freed; who set it clears it first. */
+#define PAGE_F_IN_USE (PAGE_F_TABLE | PAGE_F_PT | PAGE_F_ANON | PAGE_F_MIGRATING)
 
 static_assert((PAGE_F_TABLE ^ PAGE_F_PT ^ PAGE_F_ANON ^ PAGE_F_MIGRATING) == 0xf000,
 	      "four flags, a bit each of 12 to 15");

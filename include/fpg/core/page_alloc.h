@@ -43,7 +43,7 @@ void page_alloc_reset(void);
  */
 struct page *alloc_pages(gfp_t gfp, unsigned int order);
 
-/** The same, beginning at node @nid's zones; with __GFP_THISNODE only there. */
+/** The same, beginning at node @nid's zones (NUMA_NO_NODE: the calling hart's); with __GFP_THISNODE only there. */
 struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order);
 
 /**

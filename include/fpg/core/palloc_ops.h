@@ -58,6 +58,8 @@ enum palloc_caps {
 	PALLOC_CAP_RECORDS = 1 << 10,
 	/** alloc_bytes() is present: boot allocations of less than a page share pages. */
 	PALLOC_CAP_PACK = 1 << 11,
+	/** init() is given metadata as it comes, not zeroed, and clears what it needs: at the boot, nothing else does. */
+	PALLOC_CAP_CLEARS = 1 << 12,
 };
 
 enum palloc_run_state {
@@ -110,6 +112,11 @@ struct palloc_req {
  * may use it to hand out what it would otherwise have to cut, and may ignore it.
  */
 #define PALLOC_REQ_FEWER     (1u << 3)
+/**
+ * Do not mix: where it would take a part of a pageblock of another migratetype, -ENOMEM. The front end then asks other
+ * zones, and asks again without it. A backend without CLASS may ignore it.
+ */
+#define PALLOC_REQ_UNMIXED   (1u << 4)
 
 /** Result of alloc(): 16 bytes, returned in registers. err is 0 or a negative errno. */
 struct palloc_block {
@@ -117,7 +124,8 @@ struct palloc_block {
 	uint32_t pages;
 	/** Where it really came from. */
 	uint8_t type; /* enum migratetype */
-	uint8_t reserved;
+	/** The front end's: the backend that served keeps records. */
+	uint8_t recorded;
 	int16_t err;
 };
 
@@ -211,7 +219,7 @@ struct palloc_ops {
 	 */
 	size_t (*meta_bytes)(const struct palloc_geometry *geometry);
 	/**
-	 * @meta: zeroed, aligned to 64 bytes, virtually contiguous, meta_bytes() long. The
+	 * @meta: zeroed (unless PALLOC_CAP_CLEARS), aligned to 64 bytes, virtually contiguous, meta_bytes() long. The
 	 * instance's span, nid, zone id and pageblocks are set. Afterwards every frame is
 	 * unavailable. Not per frame.
 	 */
@@ -278,6 +286,16 @@ enum palloc_state {
 	PALLOC_RETIRED,
 };
 
+/** Where an instance's metadata came from, and goes back to. */
+enum palloc_meta_source {
+	/** memblock, at boot. */
+	PALLOC_META_MEMBLOCK,
+	/** Single pages, contiguous. */
+	PALLOC_META_PAGES,
+	/** Single pages, mapped side by side (struct palloc_meta_ops). */
+	PALLOC_META_MAPPED,
+};
+
 /**
  * One instance: a zone's allocator. The backend keeps its own state in the metadata it was given
  * (priv).
@@ -290,6 +308,8 @@ struct palloc {
 	enum palloc_state state;
 	void *meta;
 	size_t meta_bytes;
+	/** The front end's: enum palloc_meta_source. */
+	uint8_t meta_source;
 	void *priv;
 	/** Overlays: whose frames they are; NULL: the overlay's alone. */
 	struct palloc *parent;

@@ -46,6 +46,7 @@ struct frame_reserve {
 };
 
 struct zone_counters {
+	/** Changed with the zone's lock; the others atomically. */
 	uint64_t allocs;
 	uint64_t frees;
 	/** Requests that this zone could not serve. */
@@ -95,6 +96,10 @@ struct zone {
 	uint32_t isolated_blocks;
 	/** Its first per-hart cache; 0: it has none. */
 	uint32_t cache_base;
+	/** They are in use: the backend frees, and keeps nothing by hart itself. */
+	bool cached;
+	/** No other zone has memory: what it cannot serve nobody can. */
+	uint32_t alone;
 	/** Requests and frees that passed the zone's lock; see zone_counters_read(). */
 	struct zone_counters counters;
 	/** The backend's live instance: one of instances[]. NULL until page_alloc_init(). */
