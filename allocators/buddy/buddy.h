@@ -179,7 +179,10 @@ static inline void buddy_note(struct buddy *b, const struct buddy_list *list, ui
 			      bool small, bool some)
 {
 	const unsigned int type = page_word_type(word);
-	const uint32_t bit = 1U << page_word_order(word);
+	uint32_t bit = 1;
+	/* Or the hot paths around this would make the constant. */
+	FPG_OPAQUE(bit);
+	bit <<= page_word_order(word);
 	if (!small) {
 		b->nonempty[type] = some ? b->nonempty[type] | bit : b->nonempty[type] & ~bit;
 		return;

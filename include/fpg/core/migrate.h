@@ -61,6 +61,15 @@ struct migrate_control {
 	void *ctx;
 	/** Prefer discard() where an owner has it. */
 	bool discard;
+
+	/*
+	 * Optional, and only together: target() and emptied() for many single pages, for owners that can move many at once.
+	 * Unused targets go back through untarget().
+	 */
+	/** Return: how many of @to were set, from the first on; less than @count: target() would have been NULL */
+	uint32_t (*targets)(void *ctx, struct page *const from[], struct page *to[],
+			    uint32_t count);
+	void (*emptied_many)(void *ctx, struct page *const from[], uint32_t count);
 };
 
 struct migrate_result {
