@@ -39,7 +39,7 @@ void frames_make_single(const struct zone *zone, struct pfn_range frames, unsign
 	if (pages == 0) {
 		return;
 	}
-	for (; end - page >= 4; page += 4) {
+	for (struct page *most = page + ALIGN_DOWN(pages - 1, 4); page != most; page += 4) {
 		make_single(&page[0], word);
 		make_single(&page[1], word);
 		make_single(&page[2], word);

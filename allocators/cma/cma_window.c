@@ -86,7 +86,7 @@ static bool fill_window(struct slide *s)
 		switch (look_at(s, at, stop, &frames)) {
 		case PALLOC_LOOK_BLOCKED:
 			end_run(s, at, at);
-			restart(s, at + frames, at);
+			restart(s, at + frames, at + frames - 1);
 			return false;
 		case PALLOC_LOOK_MOVABLE:
 			s->cost += frames;

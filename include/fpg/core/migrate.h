@@ -105,7 +105,10 @@ struct migrate_estimate {
 };
 void migrate_look(struct pfn_range frames, struct migrate_estimate *out);
 
-/** One block as migrate_look() sees it: how many frames from @f on belong together and what they are. */
+/**
+ * One block as migrate_look() sees it: how many frames from @f on belong together and what they are. @why: may be NULL;
+ * set when it is FRAME_BLOCKED
+ */
 enum frame_use {
 	FRAME_FREE,
 	/** In a hart's cache: free after a drain. */
