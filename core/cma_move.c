@@ -33,7 +33,7 @@ static enum palloc_look_cost cost_of(const struct cma *cma, pfn_t f, uint64_t *f
 		return cma->guaranteed && cma_is_borrowed(pfn_to_page(f)) ? PALLOC_LOOK_MOVABLE :
 									    PALLOC_LOOK_FREE;
 	}
-	switch (frame_row(f, frames)) {
+	switch (frame_row(f, frames, NULL)) {
 	case FRAME_FREE:
 	case FRAME_CACHED:
 		return PALLOC_LOOK_FREE;

@@ -209,27 +209,29 @@ enum frame_use frame_look(pfn_t f, uint64_t *frames, struct migrate_blocker *why
 	}
 }
 
-enum frame_use frame_row(pfn_t f, uint64_t *frames)
+enum frame_use frame_row(pfn_t f, uint64_t *frames, struct migrate_blocker *why)
 {
-	const struct page *page = pfn_to_page(f);
-	const struct page *const end = page + *frames;
+	const struct page *const first = pfn_to_page(f);
+	const struct page *const end = first + *frames;
+	const struct page *page = first;
 	const uint64_t word = __atomic_load_n(&page->word, __ATOMIC_RELAXED);
-	const uint64_t looked_at = PAGE_STATE_MASK | PAGE_ORDER_MASK | PAGE_REF_MASK |
-				   MOVABLE_NEVER | PAGE_F_ANON;
+	const uint64_t looked_at = PAGE_STATE_MASK | PAGE_ORDER_MASK | PAGE_TYPE_MASK |
+				   PAGE_REF_MASK | MOVABLE_NEVER | PAGE_F_ANON;
 	if ((word & (PAGE_STATE_MASK | PAGE_ORDER_MASK)) != page_word(PAGE_ALLOCATED, 0, 0, 0)) {
-		return frame_look(f, frames, NULL);
+		return frame_look(f, frames, why);
 	}
-	const enum frame_use use = why_not(page, word) == MIGRATE_REASON_NONE ? FRAME_MOVABLE :
-										FRAME_BLOCKED;
-	/* Pages of programs are alike whatever their second word says. */
-	const uint32_t mask = (word & PAGE_F_ANON) != 0 ? 0 : UINT32_MAX;
-	const uint32_t index = __atomic_load_n(&page->movable_ops, __ATOMIC_RELAXED);
+	const enum frame_use use = look_at_used(page, word, why);
+	/* What of the second word makes pages alike: of programs' nothing, of owners who can move theirs who they are. */
+	const uint64_t mask = (word & PAGE_F_ANON) != 0 ? 0 :
+			      use == FRAME_MOVABLE	? UINT32_MAX :
+							  UINT64_MAX;
+	const uint64_t second = __atomic_load_n(&page->second, __ATOMIC_RELAXED);
 	do {
 		page++;
 	} while (page != end &&
 		 ((__atomic_load_n(&page->word, __ATOMIC_RELAXED) ^ word) & looked_at) == 0 &&
-		 ((__atomic_load_n(&page->movable_ops, __ATOMIC_RELAXED) ^ index) & mask) == 0);
-	*frames = (uint64_t)(page - pfn_to_page(f));
+		 ((__atomic_load_n(&page->second, __ATOMIC_RELAXED) ^ second) & mask) == 0);
+	*frames = (uint64_t)(page - first);
 	return use;
 }
 
@@ -240,7 +242,7 @@ void migrate_look(struct pfn_range frames, struct migrate_estimate *out)
 	for (uint64_t n = frames.start.n; n < frames.end.n; n += pages) {
 		const uint64_t most = frames.end.n - n;
 		pages = most;
-		const enum frame_use use = frame_row(pfn(n), &pages);
+		const enum frame_use use = frame_row(pfn(n), &pages, NULL);
 		if (use == FRAME_BLOCKED && out->blocker.reason == MIGRATE_REASON_NONE &&
 		    frame_look(pfn(n), &pages, &out->blocker) != FRAME_BLOCKED) {
 			/* It changed in between: as it is now. */

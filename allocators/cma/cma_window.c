@@ -120,9 +120,32 @@ static bool fill_window(struct slide *s)
 	return s->head - s->start == s->width;
 }
 
-/** Move the window up by one place. */
+/** Move the window up over places that cost no less than this one: as far as both rows reach. Return: by how much */
+static uint64_t skip(struct slide *s)
+{
+	const struct row *in = &s->entering;
+	const struct row *out = &s->leaving;
+	if (s->head < in->start || s->head >= in->end || s->start < out->start ||
+	    s->start >= out->end || in->cost == PALLOC_LOOK_BLOCKED ||
+	    out->cost == PALLOC_LOOK_BLOCKED ||
+	    (in->cost == PALLOC_LOOK_FREE && out->cost == PALLOC_LOOK_MOVABLE)) {
+		return 0;
+	}
+	const uint64_t entering = in->end - s->head;
+	const uint64_t leaving = out->end - s->start;
+	const uint64_t by = (entering < leaving ? entering : leaving) & ~(s->align - 1);
+	s->cost += in->cost != out->cost ? by : 0;
+	s->start += by;
+	s->head += by;
+	return by;
+}
+
+/** Move the window up by one place, or by more when none of them costs less. */
 static void advance(struct slide *s)
 {
+	if (skip(s) != 0) {
+		return;
+	}
 	const uint64_t next = s->start + s->align;
 	for (uint64_t n = s->start; n < next && n < s->head;) {
 		const uint64_t limit = next < s->head ? next : s->head;
