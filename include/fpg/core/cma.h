@@ -98,6 +98,16 @@ void cma_repay(struct cma *cma, struct page *page);
 
 /* ---- switching the page allocator (core/palloc_switch.c) -------------------------------------------------------- */
 
+/**
+ * From here to cma_change_end() cma_alloc(), cma_release() and cma_why() wait; returns when none is under way. One change
+ * at a time: the caller sees to it.
+ * Context: as cma_alloc()
+ */
+void cma_change_begin(void);
+/** Lend whatever can be lent now, and let them go on. */
+void cma_change_end(void);
+/** Areas can be lent over such a page allocator. */
+bool cma_can_lend_over(const struct palloc_ops *ops);
 /** Move out whatever borrows, and claim all. Return: 0 | -EBUSY, -ENOMEM with @report; then all is lent as before */
 FPG_MUST_CHECK int cma_reclaim_all(struct cma_report *report, struct cma **area);
 /** The zones' allocators can lend (again): give them what is not given out. */
