@@ -109,7 +109,6 @@ static void so_has_an_overlay_on_each_backend_without_records(void **state)
 		if (parent_ops->caps & PALLOC_CAP_CLAIM) {
 			over = *palloc_find("cma");
 			over.init = init_over_parent;
-			over.caps |= parent_ops->caps & PALLOC_CAP_RECORDS;
 			run(&over);
 			parents++;
 		}

@@ -42,6 +42,16 @@ FPG_MUST_CHECK int cma_init_reserved_mem(phys_addr_t base, phys_addr_t size,
 /** This area lends to owners with discard() only: see cma_borrow(). Before cma_activate(). */
 void cma_set_guaranteed(struct cma *cma);
 
+/** How large the configuration's area is: the menu's choice. */
+enum cma_size_rule {
+	CMA_SIZE_MBYTES,
+	CMA_SIZE_PERCENTAGE,
+	CMA_SIZE_SMALLER,
+	CMA_SIZE_LARGER
+};
+/** Return: bytes, of a machine with @ram_bytes */
+uint64_t cma_size_of(enum cma_size_rule rule, uint64_t ram_bytes, uint64_t mbytes,
+		     unsigned int percentage);
 /**
  * Reserve memory for cma=, or, when neither cma= nor a linux,cma-default pool of the tree is there, for the configuration's
  * area. What the tree wants is reserved already. As the last step of the memblock stage; the linear map need not be on.
