@@ -87,6 +87,20 @@ void zone_put(struct zone *zone, struct pfn_range range, bool counted);
  */
 bool zone_populate_head(struct zone *zone, const struct palloc_block *block);
 
+/**
+ * Who isolates pageblocks of a zone to empty a range, and who lets another backend take over, shut each other out. Waiting
+ * is the caller's, by port_relax(), with no other zone's in hand. Return: it is the caller's until zone_range_give()
+ */
+static inline FPG_MUST_CHECK bool zone_range_try(struct zone *zone)
+{
+	return __atomic_exchange_n(&zone->range_busy, 1, __ATOMIC_ACQUIRE) == 0;
+}
+
+static inline void zone_range_give(struct zone *zone)
+{
+	__atomic_store_n(&zone->range_busy, 0, __ATOMIC_RELEASE);
+}
+
 /** Add a free run's blocks to @blocks, as a buddy system would cut it. */
 void count_free_blocks(uint64_t blocks[MAX_PAGE_ORDER + 1], struct pfn_range run);
 

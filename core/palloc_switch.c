@@ -109,6 +109,42 @@ static int refuse_types(struct change *c)
 	return c->err;
 }
 
+/* ---- nobody empties a range meanwhile ---------------------------------------------------------- */
+
+static bool give_range(void *ctx, struct zone *zone)
+{
+	if (zone == ctx) {
+		return false;
+	}
+	zone_range_give(zone);
+	return true;
+}
+
+/** *@ctx: the zone that somebody else has. */
+static bool try_range(void *ctx, struct zone *zone)
+{
+	struct zone **other = ctx;
+	*other = zone_range_try(zone) ? NULL : zone;
+	return *other == NULL;
+}
+
+/** Of all zones or of none: who empties a range in one may have to wait for another. */
+static void take_ranges(void)
+{
+	struct zone *other = NULL;
+	zone_for_each(try_range, &other);
+	while (other != NULL) {
+		zone_for_each(give_range, other);
+		port_relax();
+		zone_for_each(try_range, &other);
+	}
+}
+
+static void give_ranges(void)
+{
+	zone_for_each(give_range, NULL);
+}
+
 /** What a target can never do: its own metadata is pages in use. */
 static int refuse_target(struct change *c)
 {
@@ -119,7 +155,10 @@ static int refuse_target(struct change *c)
 				      "takes back only what it gave out itself" :
 				      NULL;
 	if (problem == NULL) {
-		return refuse_types(c);
+		take_ranges();
+		int err = refuse_types(c);
+		give_ranges();
+		return err;
 	}
 	(void)snprintf(c->report->why, sizeof(c->report->why), "%s %s, and pages are in use",
 		       c->to->name, problem);
@@ -284,11 +323,13 @@ static int change_held(struct change *c)
 	report->free_pages = 0;
 	report->used_pages = 0;
 	report->runs = 0;
+	take_ranges();
 	harts_hold();
 	const uint64_t before = port_instret();
 	int err = change_all(c);
 	report->pause_instructions += port_instret() - before;
 	harts_release();
+	give_ranges();
 	return err;
 }
 
