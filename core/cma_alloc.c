@@ -175,13 +175,9 @@ struct page *cma_alloc_report(struct cma *cma, unsigned long count, unsigned int
 	report = report != NULL ? report : &unasked;
 	memset(report, 0, sizeof(*report));
 	if (unlikely(!sound(cma, count, align))) {
-		report->err = cma != NULL && cma->zone != NULL && count != 0 &&
-					      align <= PAGEBLOCK_ORDER ?
-				      -ENOMEM :
-				      -EINVAL;
-		return cma != NULL && cma->zone != NULL ?
-			       fail(cma, count, no_warn, report->err, report) :
-			       NULL;
+		const int why = cma_why(cma, count, align, report);
+		return cma != NULL && cma->zone != NULL ? fail(cma, count, no_warn, why, report) :
+							  NULL;
 	}
 	const struct palloc_req req = cma_request(count, align);
 	cma_enter();
