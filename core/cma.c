@@ -285,9 +285,8 @@ static uint64_t lent_and_free(const struct cma *cma)
 {
 	uint64_t free = 0;
 	uint64_t frames;
-	struct migrate_blocker why;
 	for (uint64_t n = cma->range.start.n; n < cma->range.end.n; n += frames) {
-		enum frame_use use = frame_look(pfn(n), &frames, &why);
+		enum frame_use use = frame_look(pfn(n), &frames, NULL);
 		frames = frames < cma->range.end.n - n ? frames : cma->range.end.n - n;
 		free += use == FRAME_FREE || use == FRAME_CACHED ? frames : 0;
 	}

@@ -17,28 +17,6 @@
 
 /* ---- records --------------------------------------------------------------------------------- */
 
-void cma_make_single(const struct cma *cma, struct pfn_range frames)
-{
-	const uint64_t word = page_allocated_word(cma->zone, 0, MIGRATE_CMA);
-	struct page *page = pfn_to_page(frames.start);
-	struct page *const end = page + pfn_range_pages(frames);
-	struct page *const most = page + ALIGN_DOWN(pfn_range_pages(frames), 4);
-	for (; page != most; page += 4) {
-		page[0].word = word;
-		page[0].second = 0;
-		page[1].word = word;
-		page[1].second = 0;
-		page[2].word = word;
-		page[2].second = 0;
-		page[3].word = word;
-		page[3].second = 0;
-	}
-	for (; page != end; page++) {
-		page->word = word;
-		page->second = 0;
-	}
-}
-
 bool cma_are_single(const struct cma *cma, struct pfn_range frames)
 {
 	const uint64_t word = page_allocated_word(cma->zone, 0, MIGRATE_CMA);
@@ -106,7 +84,7 @@ static int give_back(struct cma *cma, struct pfn_range frames, uint64_t pc)
 		}
 	} while (err == -EAGAIN);
 	if (err != 0 && clear) {
-		cma_make_single(cma, frames);
+		frames_make_single(cma->zone, frames, MIGRATE_CMA);
 	}
 	return err;
 }
@@ -160,7 +138,7 @@ static FPG_INLINE int take(struct cma *cma, const struct palloc_req *req, uint64
 		err = -ENOMEM;
 	}
 	if (likely(err == 0)) {
-		cma_make_single(cma, *out);
+		frames_make_single(cma->zone, *out, MIGRATE_CMA);
 		page_debug_taken(*out, GFP_KERNEL, 0, pc);
 	}
 	return err;

@@ -95,7 +95,7 @@ static int activate(struct cma *cma, struct zone *zone)
 	if (lend) {
 		page_debug_handed_over(cma->range);
 	} else if (cma->guaranteed) {
-		cma_make_single(cma, cma->range);
+		frames_make_single(cma->zone, cma->range, MIGRATE_CMA);
 	}
 	pr_info("%s: %" PRIu64 " pages of node %d, zone %s: %s%s", cma->name,
 		pfn_range_pages(cma->range), zone->nid, zone_name(zone->type),
@@ -188,7 +188,7 @@ static void lend_until(struct cma *cma, uint64_t end)
 		kept.end = kept.end.n < end ? kept.end : pfn(end);
 		cut_to_block(&kept);
 		/* Nobody may have had them yet: to the allocator that adopted them they are blocks of any size. */
-		cma_make_single(cma, kept);
+		frames_make_single(cma->zone, kept, MIGRATE_CMA);
 		FPG_CHECK(zone_free_range(cma->zone, kept, PAGE_DEBUG_CALLER) == 0);
 		kept = next_kept(cma, kept.end.n);
 	}
@@ -210,7 +210,7 @@ static int reclaim(struct cma *cma, struct cma_report *report)
 			lend_until(cma, kept.start.n);
 			break;
 		}
-		cma_make_single(cma, kept);
+		frames_make_single(cma->zone, kept, MIGRATE_CMA);
 		kept = next_kept(cma, kept.end.n);
 	}
 	return err;

@@ -28,18 +28,12 @@ struct looking {
 
 static enum palloc_look_cost cost_of(const struct cma *cma, pfn_t f, uint64_t *frames)
 {
-	struct migrate_blocker why;
 	if (!cma->lent) {
 		*frames = 1;
 		return cma->guaranteed && cma_is_borrowed(pfn_to_page(f)) ? PALLOC_LOOK_MOVABLE :
 									    PALLOC_LOOK_FREE;
 	}
-	const uint64_t row = migrate_movable_row(f.n, f.n + *frames);
-	if (row != f.n) {
-		*frames = row - f.n;
-		return PALLOC_LOOK_MOVABLE;
-	}
-	switch (frame_look(f, frames, &why)) {
+	switch (frame_row(f, frames)) {
 	case FRAME_FREE:
 	case FRAME_CACHED:
 		return PALLOC_LOOK_FREE;

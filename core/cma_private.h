@@ -89,9 +89,6 @@ static inline bool cma_zone_lends(const struct zone *zone)
 	return zone_has(zone, CMA_LENDER_CAPS);
 }
 
-/** Records of frames that are given out: single pages, type CMA, one reference. They are populated. */
-void cma_make_single(const struct cma *cma, struct pfn_range frames);
-
 /** All frames of @range are single pages of the area with one reference. */
 bool cma_are_single(const struct cma *cma, struct pfn_range frames);
 

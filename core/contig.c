@@ -42,9 +42,9 @@ static FPG_NOINLINE struct page *target_elsewhere(struct contig *c, struct page 
 	return page;
 }
 
-static struct page *target(void *ctx, const struct page *from, unsigned int order)
+static FPG_INLINE struct page *target_for(struct contig *c, const struct page *from,
+					  unsigned int order)
 {
-	struct contig *c = ctx;
 	const gfp_t gfp = target_gfp(from, order);
 	struct page *page = unlikely(c->far) ? alloc_pages_node(c->zone->nid, gfp, order) :
 					       alloc_pages(gfp, order);
@@ -52,6 +52,20 @@ static struct page *target(void *ctx, const struct page *from, unsigned int orde
 		return target_elsewhere(c, page, gfp, order);
 	}
 	return page;
+}
+
+static struct page *target(void *ctx, const struct page *from, unsigned int order)
+{
+	return target_for(ctx, from, order);
+}
+
+static uint32_t targets(void *ctx, struct page *const from[], struct page *to[], uint32_t count)
+{
+	uint32_t i = 0;
+	while (i < count && (to[i] = target_for(ctx, from[i], 0)) != NULL) {
+		i++;
+	}
+	return i;
 }
 
 static void untarget(void *ctx, struct page *to, unsigned int order)
@@ -63,6 +77,13 @@ static void untarget(void *ctx, struct page *to, unsigned int order)
 static void emptied(void *ctx, struct page *from, unsigned int order)
 {
 	contig_take_over(ctx, from, order);
+}
+
+static void emptied_many(void *ctx, struct page *const from[], uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		contig_take_over(ctx, from[i], 0);
+	}
 }
 
 /* ---- one attempt ----------------------------------------------------------------------------- */
@@ -116,7 +137,14 @@ static int claim_all_free(struct contig *c, bool drain)
 
 static int get_all(struct contig *c, struct migrate_result *result)
 {
-	const struct migrate_control control = { target, untarget, emptied, c, false };
+	const struct migrate_control control = {
+		.target = target,
+		.untarget = untarget,
+		.emptied = emptied,
+		.ctx = c,
+		.targets = targets,
+		.emptied_many = emptied_many,
+	};
 	int err = 0;
 	for (unsigned int round = 0; round < ROUNDS; round++) {
 		if (round > 0) {

@@ -104,8 +104,7 @@ static int claim_from(struct contig *c, uint64_t *n)
 	if (err == -EBUSY) {
 		/* The frame itself, or one that was just taken: seen again in the next round. */
 		uint64_t pages;
-		struct migrate_blocker why;
-		enum frame_use use = frame_look(frames.start, &pages, &why);
+		enum frame_use use = frame_look(frames.start, &pages, NULL);
 		c->cached = c->cached || use == FRAME_CACHED;
 		*n += use == FRAME_FREE ? 1 : pages;
 		return 0;

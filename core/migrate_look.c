@@ -148,7 +148,9 @@ static enum frame_use look_at_none(pfn_t f, uint64_t *frames, struct migrate_blo
 	const uint64_t most = ALIGN_DOWN(f.n, MAX_ORDER_NR_PAGES) + MAX_ORDER_NR_PAGES;
 	if (nobodys(f, 1)) {
 		*frames = 1;
-		reserved_blocker(f, why);
+		if (why != NULL) {
+			reserved_blocker(f, why);
+		}
 		return FRAME_BLOCKED;
 	}
 	*frames = frame_next_record(f.n, most) - f.n;
@@ -160,22 +162,28 @@ static enum frame_use look_at_none(pfn_t f, uint64_t *frames, struct migrate_blo
 	return FRAME_FREE;
 }
 
-static enum frame_use look_at_used(const struct page *page, uint64_t word,
-				   struct migrate_blocker *why)
+/** Why the block in use cannot be moved; NONE: it can, as far as can be seen. */
+static FPG_INLINE enum migrate_reason why_not(const struct page *page, uint64_t word)
 {
 	uint32_t index;
 	uint32_t owner;
 	if (unlikely(movable_of(page, word, &index, &owner) == NULL)) {
-		migrate_blocker_of(
-			page, held_for_range(page) ? MIGRATE_REASON_BUSY : MIGRATE_REASON_UNMOVABLE,
-			why);
-		return FRAME_BLOCKED;
+		return held_for_range(page) ? MIGRATE_REASON_BUSY : MIGRATE_REASON_UNMOVABLE;
 	}
-	if (unlikely(page_word_refs(word) > 1)) {
-		migrate_blocker_of(page, MIGRATE_REASON_PINNED, why);
-		return FRAME_BLOCKED;
+	return unlikely(page_word_refs(word) > 1) ? MIGRATE_REASON_PINNED : MIGRATE_REASON_NONE;
+}
+
+static enum frame_use look_at_used(const struct page *page, uint64_t word,
+				   struct migrate_blocker *why)
+{
+	const enum migrate_reason reason = why_not(page, word);
+	if (reason == MIGRATE_REASON_NONE) {
+		return FRAME_MOVABLE;
 	}
-	return FRAME_MOVABLE;
+	if (why != NULL) {
+		migrate_blocker_of(page, reason, why);
+	}
+	return FRAME_BLOCKED;
 }
 
 enum frame_use frame_look(pfn_t f, uint64_t *frames, struct migrate_blocker *why)
@@ -201,49 +209,47 @@ enum frame_use frame_look(pfn_t f, uint64_t *frames, struct migrate_blocker *why
 	}
 }
 
-uint64_t migrate_movable_row(uint64_t n, uint64_t end)
+enum frame_use frame_row(pfn_t f, uint64_t *frames)
 {
+	const struct page *page = pfn_to_page(f);
+	const struct page *const end = page + *frames;
+	const uint64_t word = __atomic_load_n(&page->word, __ATOMIC_RELAXED);
 	const uint64_t looked_at = PAGE_STATE_MASK | PAGE_ORDER_MASK | PAGE_REF_MASK |
 				   MOVABLE_NEVER | PAGE_F_ANON;
-	const uint64_t wanted = page_word(PAGE_ALLOCATED, 0, 0, 0) | 1ULL << PAGE_REF_SHIFT;
-	const struct page *page = pfn_to_page(pfn(n));
-	for (; n < end; n++, page++) {
-		const uint64_t word = __atomic_load_n(&page->word, __ATOMIC_RELAXED);
-		const uint32_t index = __atomic_load_n(&page->movable_ops, __ATOMIC_RELAXED);
-		if ((word & looked_at) != wanted || index - 1 >= MOVABLE_OPS_MAX ||
-		    movable_table[index] == NULL) {
-			break;
-		}
+	if ((word & (PAGE_STATE_MASK | PAGE_ORDER_MASK)) != page_word(PAGE_ALLOCATED, 0, 0, 0)) {
+		return frame_look(f, frames, NULL);
 	}
-	return n;
+	const enum frame_use use = why_not(page, word) == MIGRATE_REASON_NONE ? FRAME_MOVABLE :
+										FRAME_BLOCKED;
+	/* Pages of programs are alike whatever their second word says. */
+	const uint32_t mask = (word & PAGE_F_ANON) != 0 ? 0 : UINT32_MAX;
+	const uint32_t index = __atomic_load_n(&page->movable_ops, __ATOMIC_RELAXED);
+	do {
+		page++;
+	} while (page != end &&
+		 ((__atomic_load_n(&page->word, __ATOMIC_RELAXED) ^ word) & looked_at) == 0 &&
+		 ((__atomic_load_n(&page->movable_ops, __ATOMIC_RELAXED) ^ index) & mask) == 0);
+	*frames = (uint64_t)(page - pfn_to_page(f));
+	return use;
 }
 
 void migrate_look(struct pfn_range frames, struct migrate_estimate *out)
 {
 	uint64_t pages;
-	struct migrate_blocker why;
 	*out = (struct migrate_estimate){ 0 };
 	for (uint64_t n = frames.start.n; n < frames.end.n; n += pages) {
-		pages = migrate_movable_row(n, frames.end.n) - n;
-		if (pages != 0) {
-			out->movable_pages += pages;
+		const uint64_t most = frames.end.n - n;
+		pages = most;
+		const enum frame_use use = frame_row(pfn(n), &pages);
+		if (use == FRAME_BLOCKED && out->blocker.reason == MIGRATE_REASON_NONE &&
+		    frame_look(pfn(n), &pages, &out->blocker) != FRAME_BLOCKED) {
+			/* It changed in between: as it is now. */
+			out->blocker.reason = MIGRATE_REASON_NONE;
+			pages = 0;
 			continue;
 		}
-		const enum frame_use use = frame_look(pfn(n), &pages, &why);
-		pages = pages < frames.end.n - n ? pages : frames.end.n - n;
-		switch (use) {
-		case FRAME_FREE:
-		case FRAME_CACHED:
-			out->free_pages += pages;
-			break;
-		case FRAME_MOVABLE:
-			out->movable_pages += pages;
-			break;
-		case FRAME_BLOCKED:
-			if (out->blocker.reason == MIGRATE_REASON_NONE) {
-				out->blocker = why;
-			}
-			break;
-		}
+		pages = pages < most ? pages : most;
+		out->free_pages += use == FRAME_FREE || use == FRAME_CACHED ? pages : 0;
+		out->movable_pages += use == FRAME_MOVABLE ? pages : 0;
 	}
 }

@@ -17,7 +17,7 @@ void migrate_blocker_of(const struct page *page, enum migrate_reason reason,
 uint64_t frame_next_record(uint64_t n, uint64_t end);
 
 /**
- * Behind the single pages from @n on, up to @end, that nobody pins and somebody can move: what most ranges that are looked
- * at are full of.
+ * frame_look() without saying why, and of single pages that are alike, which most ranges that are looked at are full of,
+ * as many at once as there are. *@frames: how many are asked for at most; of other blocks it may become more
  */
-uint64_t migrate_movable_row(uint64_t n, uint64_t end);
+enum frame_use frame_row(pfn_t f, uint64_t *frames);

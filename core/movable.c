@@ -20,10 +20,10 @@ const struct movable_ops *movable_table[MOVABLE_OPS_MAX + 1];
 static bool complete(const struct movable_ops *ops)
 {
 	if (ops->name != NULL && ops->isolate != NULL && ops->migrate != NULL &&
-	    ops->putback != NULL) {
+	    ops->putback != NULL && (ops->isolate_many != NULL) == (ops->migrate_many != NULL)) {
 		return true;
 	}
-	pr_err("%s: isolate, migrate and putback are needed",
+	pr_err("%s: isolate, migrate and putback are needed, isolate_many and migrate_many come together",
 	       ops->name != NULL ? ops->name : "an owner without a name");
 	return false;
 }

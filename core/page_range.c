@@ -23,14 +23,33 @@ bool frames_are_single_pages(const struct zone *zone, struct pfn_range frames)
 	return true;
 }
 
+static inline void make_single(struct page *page, uint64_t word)
+{
+	page->word = word;
+	page->second = 0;
+}
+
 void frames_make_single(const struct zone *zone, struct pfn_range frames, unsigned int type)
 {
 	const uint64_t word = page_allocated_word(zone, 0, type);
-	for (uint64_t n = frames.end.n; n-- > frames.start.n;) {
-		struct page *page = pfn_to_page(pfn(n));
-		page->second = 0;
-		__atomic_store_n(&page->word, word, __ATOMIC_RELEASE);
+	const uint64_t pages = pfn_range_pages(frames);
+	struct page *const first = pfn_to_page(frames.start);
+	struct page *const end = first + pages;
+	struct page *page = first + 1;
+	if (pages == 0) {
+		return;
 	}
+	for (struct page *most = page + ALIGN_DOWN(pages - 1, 4); page != most; page += 4) {
+		make_single(&page[0], word);
+		make_single(&page[1], word);
+		make_single(&page[2], word);
+		make_single(&page[3], word);
+	}
+	for (; page != end; page++) {
+		make_single(page, word);
+	}
+	first->second = 0;
+	__atomic_store_n(&first->word, word, __ATOMIC_RELEASE);
 }
 
 void *alloc_pages_exact(size_t bytes, gfp_t gfp)

@@ -53,7 +53,6 @@ static char character(const struct cma *cma, uint64_t from, uint64_t to, bool le
 	bool blocked = false;
 	uint64_t frames;
 	for (uint64_t n = from; n < to; n += frames) {
-		struct migrate_blocker why;
 		frames = 1;
 		if (cma_is_given_out(cma, pfn(n))) {
 			given = true;
@@ -64,7 +63,7 @@ static char character(const struct cma *cma, uint64_t from, uint64_t to, bool le
 			movable = movable || page_movable(pfn_to_page(pfn(n)), &owner) != NULL;
 			continue;
 		}
-		enum frame_use use = frame_look(pfn(n), &frames, &why);
+		enum frame_use use = frame_look(pfn(n), &frames, NULL);
 		movable = movable || use == FRAME_MOVABLE;
 		blocked = blocked || use == FRAME_BLOCKED;
 	}

@@ -179,7 +179,8 @@ static inline void buddy_note(struct buddy *b, const struct buddy_list *list, ui
 			      bool small, bool some)
 {
 	const unsigned int type = page_word_type(word);
-	const uint32_t bit = 1U << page_word_order(word);
+	/* The state of a free block is 1: a constant would be made ready by hot paths that never come here. */
+	const uint32_t bit = (uint32_t)(word & PAGE_STATE_MASK) << page_word_order(word);
 	if (!small) {
 		b->nonempty[type] = some ? b->nonempty[type] | bit : b->nonempty[type] & ~bit;
 		return;

@@ -1,13 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * CMA: the window with the fewest pages to move. One pass: the window slides up over the area, what enters is looked at
- * and added, what leaves is looked at again and taken off. A frame that cannot be had restarts the window behind it.
+ * and added, what leaves is looked at again and taken off, a row of frames that are alike at a time. A frame that cannot
+ * be had restarts the window behind it.
  *
  * Nothing is locked, so a frame may change between the two looks: a cost is an estimate, never below 0.
  */
 #include "cma.h"
 
 #include <errno.h>
+
+/** Frames that are looked at ahead of what a window needs: they are needed when it slides on. */
+#define LOOK_AHEAD 64U
+
+/** Frames that were found alike. */
+struct row {
+	uint64_t start;
+	uint64_t end;
+	enum palloc_look_cost cost;
+};
 
 struct slide {
 	const struct cma_pool *pool;
@@ -20,6 +31,9 @@ struct slide {
 	uint64_t start;
 	uint64_t head;
 	uint64_t cost;
+	/** What was looked at last where frames enter and where they leave. */
+	struct row entering;
+	struct row leaving;
 	/** Where the frames that can be had began, and what lies before them; UINT64_MAX: nothing does. */
 	uint64_t run_start;
 	uint64_t run_blocker;
@@ -31,29 +45,39 @@ struct slide {
 	uint64_t room_end;
 };
 
-/** What frame @n costs, and how many from it on, up to @limit. */
-static enum palloc_look_cost look_at(struct slide *s, uint64_t n, uint64_t limit, uint64_t *frames)
+/** The frames from @n on that are alike: *@row. */
+static void look_at_row(struct slide *s, uint64_t n, uint64_t limit, struct row *row)
 {
 	const struct cma_pool *pool = s->pool;
+	uint64_t frames;
+	row->start = n;
 	if (unlikely(n < s->room_start || n >= s->room_end)) {
 		const uint64_t g = (n - pool->base) >> pool->shift;
 		const uint64_t given = bits_find_clear(pool->free, g, pool->granules);
 		if (given == g) {
 			const uint64_t next = bits_find_set(pool->free, g, pool->granules);
-			*frames = cma_granule_frame(pool, next) - n;
-			return PALLOC_LOOK_BLOCKED;
+			row->end = cma_granule_frame(pool, next);
+			row->cost = PALLOC_LOOK_BLOCKED;
+			return;
 		}
 		s->room_start = n;
 		s->room_end = cma_granule_frame(pool, given);
 	}
-	const uint64_t stop = s->room_end;
-	const uint64_t most = (stop < limit ? stop : limit) - n;
-	*frames = most;
-	enum palloc_look_cost cost = s->look->look(s->look->ctx, pfn(n), frames);
-	if (cost != PALLOC_LOOK_BLOCKED) {
-		*frames = *frames < most ? *frames : most;
+	const uint64_t most = (s->room_end < limit ? s->room_end : limit) - n;
+	frames = most;
+	row->cost = s->look->look(s->look->ctx, pfn(n), &frames);
+	row->end = n + (row->cost == PALLOC_LOOK_BLOCKED || frames < most ? frames : most);
+}
+
+/** What frame @n costs, and how many from it on; not far beyond @limit. */
+static inline enum palloc_look_cost look_at(struct slide *s, struct row *row, uint64_t n,
+					    uint64_t limit, uint64_t *frames)
+{
+	if (n < row->start || n >= row->end) {
+		look_at_row(s, n, limit + LOOK_AHEAD, row);
 	}
-	return cost;
+	*frames = row->end - n;
+	return row->cost;
 }
 
 /** The run of frames that can be had ends at @at, because of @blocker. */
@@ -83,17 +107,14 @@ static bool fill_window(struct slide *s)
 	while (s->head < stop) {
 		uint64_t frames;
 		const uint64_t at = s->head;
-		switch (look_at(s, at, stop, &frames)) {
-		case PALLOC_LOOK_BLOCKED:
+		const enum palloc_look_cost cost = look_at(s, &s->entering, at, stop, &frames);
+		if (cost == PALLOC_LOOK_BLOCKED) {
 			end_run(s, at, at);
-			restart(s, at + frames, at);
+			restart(s, at + frames, at + frames - 1);
 			return false;
-		case PALLOC_LOOK_MOVABLE:
-			s->cost += frames;
-			break;
-		case PALLOC_LOOK_FREE:
-			break;
 		}
+		frames = frames < stop - at ? frames : stop - at;
+		s->cost += cost == PALLOC_LOOK_MOVABLE ? frames : 0;
 		s->head += frames;
 	}
 	return s->head - s->start == s->width;
@@ -106,7 +127,7 @@ static void advance(struct slide *s)
 	for (uint64_t n = s->start; n < next && n < s->head;) {
 		const uint64_t limit = next < s->head ? next : s->head;
 		uint64_t frames;
-		const enum palloc_look_cost cost = look_at(s, n, limit, &frames);
+		const enum palloc_look_cost cost = look_at(s, &s->leaving, n, limit, &frames);
 		frames = frames < limit - n ? frames : limit - n;
 		if (cost == PALLOC_LOOK_MOVABLE) {
 			s->cost = s->cost > frames ? s->cost - frames : 0;

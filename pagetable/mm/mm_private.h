@@ -154,6 +154,25 @@ static inline pte_t *mm_leaf(const struct mm *mm, vaddr_t addr)
 	return &table[addr.v >> PAGE_SHIFT & (PT_ENTRIES - 1)];
 }
 
+/** mm_leaf(), again and again: the table found last, and which addresses it is for. */
+struct mm_leaf_cursor {
+	pte_t *table;
+	uint64_t region;
+};
+
+static inline pte_t *mm_leaf_next(const struct mm *mm, struct mm_leaf_cursor *cursor, vaddr_t addr)
+{
+	const uint64_t region = addr.v >> pt_level_shift(1);
+	const uint64_t i = addr.v >> PAGE_SHIFT & (PT_ENTRIES - 1);
+	if (cursor->table == NULL || cursor->region != region) {
+		pte_t *leaf = mm_leaf(mm, addr);
+		cursor->table = leaf != NULL ? leaf - i : NULL;
+		cursor->region = region;
+		return leaf;
+	}
+	return &cursor->table[i];
+}
+
 static inline void mm_leaf_hide(pte_t *leaf)
 {
 	FPG_CHECK(leaf != NULL && !pte_none(*leaf));
@@ -164,7 +183,7 @@ static inline void mm_leaf_hide(pte_t *leaf)
 static inline void mm_leaf_show(pte_t *leaf, const struct page *page, bool show)
 {
 	FPG_CHECK(leaf != NULL && !pte_none(*leaf));
-	const pte_t pte = pte_leaf(0, page_to_phys(page), pte_prot(0, *leaf));
+	const pte_t pte = pte_with_phys(0, *leaf, page_to_phys(page));
 	__atomic_store_n(&leaf->v, pte_show(0, pte, show).v, __ATOMIC_RELEASE);
 }
 

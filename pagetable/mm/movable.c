@@ -18,6 +18,15 @@ static int migrate(struct page *to, struct page *from, uint32_t owner)
 	return 0;
 }
 
+static uint32_t migrate_many(struct page *const to[], struct page *const from[], uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		page_copy(to[i], from[i], 0);
+	}
+	rmap_migrate_remap_many(from, to, count);
+	return count;
+}
+
 static void putback(struct page *page, uint32_t owner)
 {
 	(void)owner;
@@ -30,6 +39,8 @@ static const struct movable_ops anon_ops = {
 	.fence = rmap_migrate_fence,
 	.migrate = migrate,
 	.putback = putback,
+	.isolate_many = rmap_migrate_unmap_many,
+	.migrate_many = migrate_many,
 };
 
 void mm_movable_init(void)

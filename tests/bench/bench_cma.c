@@ -144,7 +144,12 @@ static void free_old(void *ctx, struct page *from, unsigned int order)
 static int move_into(struct mm *mm, vaddr_t at, pfn_t first)
 {
 	uint64_t next = first.n;
-	const struct migrate_control control = { into_area, keep_place, free_old, &next, false };
+	const struct migrate_control control = {
+		.target = into_area,
+		.untarget = keep_place,
+		.emptied = free_old,
+		.ctx = &next,
+	};
 	struct migrate_result result = { 0 };
 	int err = 0;
 	for (uint64_t i = 0; err == 0 && i < PAGES; i++) {

@@ -55,10 +55,32 @@ static void emptied(void *ctx, struct page *from, unsigned int order)
 	*(uint64_t *)ctx += 1UL << order;
 }
 
+static uint32_t targets(void *ctx, struct page *const from[], struct page *to[], uint32_t count)
+{
+	uint32_t i = 0;
+	while (i < count && (to[i] = target(ctx, from[i], 0)) != NULL) {
+		i++;
+	}
+	return i;
+}
+
+static void emptied_many(void *ctx, struct page *const from[], uint32_t count)
+{
+	(void)from;
+	*(uint64_t *)ctx += count;
+}
+
 static int count_migration(uint64_t *cost)
 {
 	uint64_t pages = 0;
-	const struct migrate_control control = { target, untarget, emptied, &pages, false };
+	const struct migrate_control control = {
+		.target = target,
+		.untarget = untarget,
+		.emptied = emptied,
+		.ctx = &pages,
+		.targets = targets,
+		.emptied_many = emptied_many,
+	};
 	struct migrate_result result = { 0 };
 	struct bench_timer timer;
 	bench_begin(&timer);
@@ -154,7 +176,12 @@ static void free_emptied(void *ctx, struct page *from, unsigned int order)
 static int fill_place(struct mm *mm, vaddr_t at)
 {
 	uint64_t next = 0;
-	const struct migrate_control control = { into_place, untarget, free_emptied, &next, false };
+	const struct migrate_control control = {
+		.target = into_place,
+		.untarget = untarget,
+		.emptied = free_emptied,
+		.ctx = &next,
+	};
 	struct migrate_result result = { 0 };
 	int err = 0;
 	for (uint64_t i = 0; err == 0 && i < PAGES; i++) {

@@ -82,21 +82,37 @@ static inline bool movable_intact(uint32_t i)
 
 /* ---- struct movable_ops ---- */
 
-static int movable_isolate(struct page *page, uint32_t owner)
+static inline int movable_isolate_locked(struct page *page, uint32_t owner)
 {
-	int err = -EBUSY;
-	if (owner >= MOVABLE_MOST) {
+	struct movable_entry *e = &movable_owner.entry[owner];
+	if (unlikely(owner >= MOVABLE_MOST || e->page != page)) {
 		return -ENOENT;
 	}
-	struct movable_entry *e = &movable_owner.entry[owner];
+	if (unlikely(page_pinned(page) || e->isolated || movable_fails(MOVABLE_ISOLATE))) {
+		return -EBUSY;
+	}
+	e->isolated = true;
+	return 0;
+}
+
+static int movable_isolate(struct page *page, uint32_t owner)
+{
 	unsigned long flags = spin_lock_irqsave(&movable_owner.lock);
-	if (unlikely(e->page != page)) {
-		err = -ENOENT;
-	} else if (likely(!page_pinned(page) && !e->isolated && !movable_fails(MOVABLE_ISOLATE))) {
-		e->isolated = true;
-		err = 0;
+	int err = movable_isolate_locked(page, owner);
+	spin_unlock_irqrestore(&movable_owner.lock, flags);
+	return err;
+}
+
+static int movable_isolate_many(struct page *first, uint32_t count, uint32_t *done)
+{
+	int err = 0;
+	uint32_t i = 0;
+	unsigned long flags = spin_lock_irqsave(&movable_owner.lock);
+	for (; i < count && err == 0; i++) {
+		err = movable_isolate_locked(&first[i], first[i].owner);
 	}
 	spin_unlock_irqrestore(&movable_owner.lock, flags);
+	*done = err == 0 ? i : i - 1;
 	return err;
 }
 
@@ -132,6 +148,27 @@ static int movable_migrate(struct page *to, struct page *from, uint32_t owner)
 	return 0;
 }
 
+static uint32_t movable_migrate_many(struct page *const to[], struct page *const from[],
+				     uint32_t count)
+{
+	uint32_t moved = 0;
+	for (; moved < count && !movable_fails(MOVABLE_MIGRATE); moved++) {
+		(void)movable_entry_of(from[moved], from[moved]->owner);
+		page_copy(to[moved], from[moved], 0);
+	}
+	unsigned long flags = spin_lock_irqsave(&movable_owner.lock);
+	for (uint32_t i = 0; i < moved; i++) {
+		struct movable_entry *e = &movable_owner.entry[from[i]->owner];
+		e->page = to[i];
+		e->isolated = false;
+	}
+	spin_unlock_irqrestore(&movable_owner.lock, flags);
+	for (uint32_t i = 0; unlikely(movable_owner.moved != NULL) && i < moved; i++) {
+		movable_owner.moved(from[i]->owner);
+	}
+	return moved;
+}
+
 static void movable_putback(struct page *page, uint32_t owner)
 {
 	struct movable_entry *e = movable_entry_of(page, owner);
@@ -157,6 +194,8 @@ static const struct movable_ops movable_kinds[2] = {
 		.fence = movable_fence,
 		.migrate = movable_migrate,
 		.putback = movable_putback,
+		.isolate_many = movable_isolate_many,
+		.migrate_many = movable_migrate_many,
 	},
 	{
 		.name = "test cache",

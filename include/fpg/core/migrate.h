@@ -61,6 +61,15 @@ struct migrate_control {
 	void *ctx;
 	/** Prefer discard() where an owner has it. */
 	bool discard;
+
+	/*
+	 * Optional, and only together: target() and emptied() for many single pages, for owners that can move many at once.
+	 * Unused targets go back through untarget().
+	 */
+	/** Return: how many of @to were set, from the first on; less than @count: target() would have been NULL */
+	uint32_t (*targets)(void *ctx, struct page *const from[], struct page *to[],
+			    uint32_t count);
+	void (*emptied_many)(void *ctx, struct page *const from[], uint32_t count);
 };
 
 struct migrate_result {
@@ -96,7 +105,10 @@ struct migrate_estimate {
 };
 void migrate_look(struct pfn_range frames, struct migrate_estimate *out);
 
-/** One block as migrate_look() sees it: how many frames from @f on belong together and what they are. */
+/**
+ * One block as migrate_look() sees it: how many frames from @f on belong together and what they are. @why: may be NULL;
+ * set when it is FRAME_BLOCKED
+ */
 enum frame_use {
 	FRAME_FREE,
 	/** In a hart's cache: free after a drain. */

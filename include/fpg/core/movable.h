@@ -47,6 +47,20 @@ struct movable_ops {
 	 * discard() may borrow from guaranteed CMA areas.
 	 */
 	void (*discard)(struct page *page, uint32_t owner);
+
+	/*
+	 * Optional, and only together: the same for many single pages, for owners to whom a lock a page would be dear. They
+	 * do what isolate() and migrate() of each would, in this order, up to the first that fails.
+	 */
+	/**
+	 * @count neighbours from @first on, each of which was marked as this owner's when it was looked at; page->owner is
+	 * whose it was. *@done: how many were isolated, from the first on; the others are untouched.
+	 * Return: 0: all | why @first[*@done] was not, as isolate()
+	 */
+	int (*isolate_many)(struct page *first, uint32_t count, uint32_t *done);
+	/** Return: how many were moved, from the first on; the others are isolated still */
+	uint32_t (*migrate_many)(struct page *const to[], struct page *const from[],
+				 uint32_t count);
 };
 
 /** Most kinds of kernel owners. */
