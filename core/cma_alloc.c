@@ -123,6 +123,27 @@ static bool sound(const struct cma *cma, unsigned long count, unsigned int align
 	       count <= pfn_range_pages(cma->range) && align <= PAGEBLOCK_ORDER;
 }
 
+/** The request is sound, and nobody changes what serves meanwhile. Return: 0 with *@out | negative errno, @report filled */
+static FPG_INLINE int take(struct cma *cma, const struct palloc_req *req, uint64_t pc,
+			   struct cma_report *report, struct pfn_range *out)
+{
+	int err = take_idle(cma, req, out);
+	if (err == -ENOMEM) {
+		err = cma_alloc_moving(cma, req, report, out);
+	}
+	if (unlikely(err == 0 && zone_populate_all(cma->zone, *out) != 0)) {
+		FPG_CHECK(give_back(cma, *out, pc) == 0);
+		report->blocker.reason = MIGRATE_REASON_NO_TARGET;
+		report->blocker.owner = "frame table";
+		err = -ENOMEM;
+	}
+	if (likely(err == 0)) {
+		frames_make_single(cma->zone, *out, MIGRATE_CMA);
+		page_debug_taken(*out, GFP_KERNEL, 0, pc);
+	}
+	return err;
+}
+
 struct page *cma_alloc_report(struct cma *cma, unsigned long count, unsigned int align,
 			      bool no_warn, struct cma_report *report)
 {
@@ -132,30 +153,17 @@ struct page *cma_alloc_report(struct cma *cma, unsigned long count, unsigned int
 	report = report != NULL ? report : &unasked;
 	memset(report, 0, sizeof(*report));
 	if (unlikely(!sound(cma, count, align))) {
-		report->err = cma != NULL && cma->zone != NULL && count != 0 &&
-					      align <= PAGEBLOCK_ORDER ?
-				      -ENOMEM :
-				      -EINVAL;
-		return cma != NULL && cma->zone != NULL ?
-			       fail(cma, count, no_warn, report->err, report) :
-			       NULL;
+		const int why = cma_why(cma, count, align, report);
+		return cma != NULL && cma->zone != NULL ? fail(cma, count, no_warn, why, report) :
+							  NULL;
 	}
 	const struct palloc_req req = cma_request(count, align);
-	int err = take_idle(cma, &req, &frames);
-	if (err == -ENOMEM) {
-		err = cma_alloc_moving(cma, &req, report, &frames);
-	}
-	if (unlikely(err == 0 && zone_populate_all(cma->zone, frames) != 0)) {
-		FPG_CHECK(give_back(cma, frames, pc) == 0);
-		report->blocker.reason = MIGRATE_REASON_NO_TARGET;
-		report->blocker.owner = "frame table";
-		err = -ENOMEM;
-	}
+	cma_enter();
+	int err = take(cma, &req, pc, report, &frames);
+	cma_leave();
 	if (unlikely(err != 0)) {
 		return fail(cma, count, no_warn, err, report);
 	}
-	frames_make_single(cma->zone, frames, MIGRATE_CMA);
-	page_debug_taken(frames, GFP_KERNEL, 0, pc);
 	cma_count(&cma->allocs, 1);
 	frame_reserve_refill(cma->zone);
 	return pfn_to_page(frames.start);
@@ -164,6 +172,20 @@ struct page *cma_alloc_report(struct cma *cma, unsigned long count, unsigned int
 struct page *cma_alloc(struct cma *cma, unsigned long count, unsigned int align, bool no_warn)
 {
 	return cma_alloc_report(cma, count, align, no_warn, NULL);
+}
+
+/** Return: 0 | -EINVAL, -ENOMEM: nothing changed */
+static int release(struct cma *cma, struct pfn_range frames, uint64_t pc)
+{
+	cma_enter();
+	unsigned long flags = cma_lock(cma);
+	int err = cma_overlay(cma)->all_given(&cma->pa, frames) ? 0 : -EINVAL;
+	cma_unlock(cma, flags);
+	if (err == 0) {
+		err = cma_are_single(cma, frames) ? give_back(cma, frames, pc) : -EINVAL;
+	}
+	cma_leave();
+	return err;
 }
 
 bool cma_release(struct cma *cma, const struct page *pages, unsigned long count)
@@ -177,11 +199,7 @@ bool cma_release(struct cma *cma, const struct page *pages, unsigned long count)
 	if (first.n < cma->range.start.n || frames.end.n > cma->range.end.n) {
 		return false;
 	}
-	unsigned long flags = cma_lock(cma);
-	const bool given = cma_overlay(cma)->all_given(&cma->pa, frames);
-	cma_unlock(cma, flags);
-	if (!given || !cma_are_single(cma, frames) ||
-	    give_back(cma, frames, PAGE_DEBUG_CALLER) != 0) {
+	if (release(cma, frames, PAGE_DEBUG_CALLER) != 0) {
 		pr_err("release of %lu pages at pfn 0x%" PRIx64
 		       " refused: not all were given out by %s, or some are pinned",
 		       count, first.n, cma->name);

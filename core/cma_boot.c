@@ -29,21 +29,29 @@
 
 /* ---- how large ------------------------------------------------------------------------------- */
 
-/** What the configuration asks for, of @ram bytes. */
-FPG_INIT static uint64_t configured_bytes(uint64_t ram)
+FPG_INIT uint64_t cma_size_of(enum cma_size_rule rule, uint64_t ram_bytes, uint64_t mbytes,
+			      unsigned int percentage)
 {
-	const uint64_t fixed = (uint64_t)CONFIG_CMA_SIZE_MBYTES * SZ_1M;
-	const uint64_t share = ram / 100 * CONFIG_CMA_SIZE_PERCENTAGE;
-	if (FPG_ENABLED(CONFIG_CMA_SIZE_SEL_PERCENTAGE)) {
+	const uint64_t fixed = mbytes * SZ_1M;
+	const uint64_t share = ram_bytes / 100 * percentage;
+	switch (rule) {
+	case CMA_SIZE_PERCENTAGE:
 		return share;
-	}
-	if (FPG_ENABLED(CONFIG_CMA_SIZE_SEL_MIN)) {
+	case CMA_SIZE_SMALLER:
 		return share < fixed ? share : fixed;
-	}
-	if (FPG_ENABLED(CONFIG_CMA_SIZE_SEL_MAX)) {
+	case CMA_SIZE_LARGER:
 		return share > fixed ? share : fixed;
+	default:
+		return fixed;
 	}
-	return fixed;
+}
+
+FPG_INIT static enum cma_size_rule configured_rule(void)
+{
+	return FPG_ENABLED(CONFIG_CMA_SIZE_SEL_PERCENTAGE) ? CMA_SIZE_PERCENTAGE :
+	       FPG_ENABLED(CONFIG_CMA_SIZE_SEL_MIN)	   ? CMA_SIZE_SMALLER :
+	       FPG_ENABLED(CONFIG_CMA_SIZE_SEL_MAX)	   ? CMA_SIZE_LARGER :
+							     CMA_SIZE_MBYTES;
 }
 
 FPG_INIT static bool tree_has_default(const struct boot_memory *bm)
@@ -96,7 +104,10 @@ FPG_INIT void cma_reserve(struct boot_memory *bm)
 	const char *who = "cma=";
 	char size[24];
 	if (!want.given) {
-		want.bytes = tree_has_default(bm) ? 0 : configured_bytes(bm->ram_bytes);
+		want.bytes = tree_has_default(bm) ? 0 :
+						    cma_size_of(configured_rule(), bm->ram_bytes,
+								CONFIG_CMA_SIZE_MBYTES,
+								CONFIG_CMA_SIZE_PERCENTAGE);
 		owner = mem_owner(OWNER_CMA, RULE_CONFIG, -1);
 		who = "the configuration's area";
 	}
@@ -140,22 +151,62 @@ FPG_INIT static void refuse(const char *path, struct phys_range range, const cha
 		range.base, range.size, why, whose);
 }
 
+/** The first region in @range that is held for @node, or, when not @mine, for somebody else; NULL: there is none. */
+FPG_INIT static const struct memblock_region *held_in(const struct memblock_region *range, int node,
+						      bool mine)
+{
+	const struct memblock_type *reserved = &memblock.reserved;
+	for (unsigned long i = memblock_region_index(reserved, range->base);
+	     i < memblock_used(reserved) && reserved->regions[i].base < range->base + range->size;
+	     i++) {
+		if ((reserved->regions[i].owner.node == node) == mine) {
+			return &reserved->regions[i];
+		}
+	}
+	return NULL;
+}
+
+struct rival {
+	int node;
+	bool found;
+	struct mem_owner owner;
+};
+
+FPG_INIT static bool find_rival(void *ctx, const struct memblock_region *claim)
+{
+	struct rival *r = ctx;
+	/* Who came later has the claim; the other one holds the bytes. */
+	const bool later = claim->owner.node == r->node;
+	const struct memblock_region *held = held_in(claim, r->node, !later);
+	if (held != NULL) {
+		r->found = true;
+		r->owner = later ? held->owner : claim->owner;
+	}
+	return !r->found;
+}
+
+/** Somebody else wants some of what @node describes: then what is left is not what was meant, and is no area either. */
+FPG_INIT static bool has_rival(int node, struct mem_owner *owner)
+{
+	struct rival r = { .node = node };
+	memblock_for_each_claim(find_rival, &r);
+	*owner = r.owner;
+	return r.found;
+}
+
 /** A node's range. Return: the area, or NULL: it was refused. */
 FPG_INIT static struct cma *make_of_node(const struct boot_memory *bm, const struct boot_area *area)
 {
 	char path[DT_PATH_BYTES];
 	char other[DT_PATH_BYTES];
+	struct mem_owner rival;
 	struct cma *cma = NULL;
-	const struct memblock_region *claim = boot_area_claim(area->range);
 	const char *fault = cma_range_fault(area->range, 0);
 	(void)path_of(bm, area->node, path);
-	if (claim != NULL) {
-		const int by = claim->owner.node;
-		const bool own = by == area->node;
-		refuse(path, area->range, own ? "others hold some of its memory" : "it overlaps ",
-		       own     ? "" :
-		       by >= 0 ? path_of(bm, by, other) :
-				 owner_kind_name((enum owner_kind)claim->owner.kind));
+	if (has_rival(area->node, &rival)) {
+		refuse(path, area->range, "it overlaps ",
+		       rival.node >= 0 ? path_of(bm, rival.node, other) :
+					 owner_kind_name((enum owner_kind)rival.kind));
 	} else if (fault != NULL) {
 		refuse(path, area->range, fault, "");
 	} else if (cma_make(area->range, 0, name_of(path), area->node, &cma) == 0 &&
@@ -182,21 +233,13 @@ FPG_INIT static void make_of_tree(const struct boot_memory *bm)
 FPG_INIT static bool name_lost(void *ctx, const struct memblock_region *claim)
 {
 	const struct boot_memory *bm = ctx;
-	const struct memblock_type *reserved = &memblock.reserved;
+	const struct phys_range range = { claim->base, claim->size };
 	char path[DT_PATH_BYTES];
-	if (claim->owner.kind != OWNER_CMA || claim->owner.node < 0) {
+	if (claim->owner.kind != OWNER_CMA || claim->owner.node < 0 ||
+	    held_in(claim, claim->owner.node, true) != NULL) {
 		return true;
 	}
-	for (unsigned long i = memblock_region_index(reserved, claim->base);
-	     i < memblock_used(reserved) && reserved->regions[i].base < claim->base + claim->size;
-	     i++) {
-		if (reserved->regions[i].owner.node == claim->owner.node) {
-			return true;
-		}
-	}
-	refuse(path_of(bm, claim->owner.node, path),
-	       (struct phys_range){ claim->base, claim->size }, "others hold all of its memory",
-	       "");
+	refuse(path_of(bm, claim->owner.node, path), range, "others hold all of its memory", "");
 	return true;
 }
 

@@ -123,6 +123,38 @@ void cma_activate(void)
 
 /* ---- changing the page allocator ------------------------------------------------------------- */
 
+uint32_t cma_gate;
+
+FPG_NOINLINE void cma_enter_wait(void)
+{
+	do {
+		cma_leave();
+		while (__atomic_load_n(&cma_gate, __ATOMIC_RELAXED) & CMA_GATE_SHUT) {
+			port_relax();
+		}
+	} while (__atomic_fetch_add(&cma_gate, 1, __ATOMIC_ACQUIRE) & CMA_GATE_SHUT);
+}
+
+void cma_change_begin(void)
+{
+	/* One change at a time: nobody else shuts it. */
+	__atomic_fetch_or(&cma_gate, CMA_GATE_SHUT, __ATOMIC_ACQUIRE);
+	while (__atomic_load_n(&cma_gate, __ATOMIC_ACQUIRE) != CMA_GATE_SHUT) {
+		port_relax();
+	}
+}
+
+void cma_change_end(void)
+{
+	cma_lend_all();
+	__atomic_fetch_and(&cma_gate, ~CMA_GATE_SHUT, __ATOMIC_RELEASE);
+}
+
+bool cma_can_lend_over(const struct palloc_ops *ops)
+{
+	return (ops->caps & CMA_LENDER_CAPS) == CMA_LENDER_CAPS;
+}
+
 /** What of the area from @n on is not given out; empty at its end. */
 static struct pfn_range next_kept(const struct cma *cma, uint64_t n)
 {
@@ -141,15 +173,22 @@ static struct pfn_range next_kept(const struct cma *cma, uint64_t n)
 	return kept;
 }
 
-/** Frames of a carve-out up to @end go to the zone's allocator, which lends them. */
+/** Not beyond one block of the largest order: what is done with it at a time is bounded. */
+static void cut_to_block(struct pfn_range *range)
+{
+	const uint64_t most = ALIGN_DOWN(range->start.n, MAX_ORDER_NR_PAGES) + MAX_ORDER_NR_PAGES;
+	range->end = range->end.n < most ? range->end : pfn(most);
+}
+
+/** Frames of a carve-out up to @end go to the zone's allocator, which lends them. Their records are populated. */
 static void lend_until(struct cma *cma, uint64_t end)
 {
 	struct pfn_range kept = next_kept(cma, cma->range.start.n);
 	while (kept.start.n < end && kept.start.n < kept.end.n) {
 		kept.end = kept.end.n < end ? kept.end : pfn(end);
-		if (!zone_has(cma->zone, PALLOC_CAP_RECORDS)) {
-			frame_table_clear(kept);
-		}
+		cut_to_block(&kept);
+		/* Nobody may have had them yet: to the allocator that adopted them they are blocks of any size. */
+		frames_make_single(cma->zone, kept, MIGRATE_CMA);
 		FPG_CHECK(zone_free_range(cma->zone, kept, PAGE_DEBUG_CALLER) == 0);
 		kept = next_kept(cma, kept.end.n);
 	}
@@ -162,10 +201,8 @@ static int reclaim(struct cma *cma, struct cma_report *report)
 	struct pfn_range kept = next_kept(cma, cma->range.start.n);
 	while (err == 0 && kept.start.n < kept.end.n) {
 		struct migrate_result result;
-		/* One block of the largest order after the other: what is free is claimed whole. */
-		const uint64_t most =
-			ALIGN_DOWN(kept.start.n, MAX_ORDER_NR_PAGES) + MAX_ORDER_NR_PAGES;
-		kept.end = kept.end.n < most ? kept.end : pfn(most);
+		/* What is free is claimed whole. */
+		cut_to_block(&kept);
 		err = alloc_contig_range_report(kept, GFP_KERNEL | __GFP_MOVABLE, &result);
 		cma_count(&cma->pages_moved, result.moved_pages);
 		if (err != 0) {
@@ -203,12 +240,15 @@ int cma_reclaim_all(struct cma_report *report, struct cma **area)
 			set_lent(cma, false);
 		}
 	}
-	watermarks_setup();
+	if (cma_list != NULL) {
+		watermarks_setup();
+	}
 	return 0;
 }
 
 void cma_lend_all(void)
 {
+	bool changed = false;
 	for (struct cma *cma = cma_list; cma != NULL; cma = cma->next) {
 		if (cma->zone == NULL || cma->guaranteed || cma->lent ||
 		    !cma_zone_lends(cma->zone)) {
@@ -218,8 +258,12 @@ void cma_lend_all(void)
 			pr_warn("%s stays a carve-out: no memory for its records", cma->name);
 			continue;
 		}
-		lend_until(cma, cma->range.end.n);
+		/* First, so that requests that cannot move do not count on what becomes free now. */
 		set_lent(cma, true);
+		lend_until(cma, cma->range.end.n);
+		changed = true;
 	}
-	watermarks_setup();
+	if (changed) {
+		watermarks_setup();
+	}
 }

@@ -214,6 +214,7 @@ int cma_why(struct cma *cma, unsigned long count, unsigned int align, struct cma
 	/* Nobody's window may be larger than a request can say. */
 	const uint64_t most = pfn_range_pages(cma->range) + 1;
 	const struct palloc_req req = cma_request(count < most ? count : most, align);
+	cma_enter();
 	int err = cma_look(cma, &req, NULL, 0, &window, report);
 	if (err == 0) {
 		struct looking l = { cma, NULL, 0 };
@@ -222,6 +223,7 @@ int cma_why(struct cma *cma, unsigned long count, unsigned int align, struct cma
 		report->area_free_pages = pfn_range_pages(cma->range) - cma->given;
 		report->would_suffice = longest_run(cma, &req, &with, &blocker);
 	}
+	cma_leave();
 	report->err = err;
 	return err;
 }

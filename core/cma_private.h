@@ -35,6 +35,28 @@ struct cma {
 extern struct cma *cma_list;
 extern struct cma *cma_default_area;
 
+/** Set in cma_gate while the page allocator is changed; the rest counts who allocates, releases or looks. Atomic. */
+#define CMA_GATE_SHUT 0x80000000U
+extern uint32_t cma_gate;
+/** The gate was shut: step back, wait, and step in. */
+void cma_enter_wait(void);
+
+/**
+ * From here to cma_leave() areas stay lent or carve-outs, and the same page allocator serves their zones. Waits while a
+ * change is under way. No lock held: who shuts the gate waits for movable owners, who may want it.
+ */
+static inline void cma_enter(void)
+{
+	if (unlikely(__atomic_fetch_add(&cma_gate, 1, __ATOMIC_ACQUIRE) & CMA_GATE_SHUT)) {
+		cma_enter_wait();
+	}
+}
+
+static inline void cma_leave(void)
+{
+	__atomic_fetch_sub(&cma_gate, 1, __ATOMIC_RELEASE);
+}
+
 static inline const struct palloc_overlay_ops *cma_overlay(const struct cma *cma)
 {
 	return cma->pa.ops->overlay;
@@ -58,11 +80,13 @@ static inline void cma_unlock(struct cma *cma, unsigned long flags)
 	spin_unlock_irqrestore(&cma->zone->lock, flags);
 }
 
+/** What a page allocator must be able to do for areas to be lent over it. */
+#define CMA_LENDER_CAPS (PALLOC_CAP_CLAIM | PALLOC_CAP_CLASS | PALLOC_CAP_FREE | PALLOC_CAP_SUBFREE)
+
 /** The zone's allocator can lend. */
 static inline bool cma_zone_lends(const struct zone *zone)
 {
-	return zone_has(zone,
-			PALLOC_CAP_CLAIM | PALLOC_CAP_CLASS | PALLOC_CAP_FREE | PALLOC_CAP_SUBFREE);
+	return zone_has(zone, CMA_LENDER_CAPS);
 }
 
 /** All frames of @range are single pages of the area with one reference. */

@@ -169,14 +169,9 @@ static int get_all(struct contig *c, struct migrate_result *result)
 
 static void range_lock(struct zone *zone)
 {
-	while (__atomic_exchange_n(&zone->range_busy, 1, __ATOMIC_ACQUIRE) != 0) {
+	while (!zone_range_try(zone)) {
 		port_relax();
 	}
-}
-
-static void range_unlock(struct zone *zone)
-{
-	__atomic_store_n(&zone->range_busy, 0, __ATOMIC_RELEASE);
 }
 
 static bool zone_is_far(const struct zone *zone)
@@ -213,7 +208,7 @@ static FPG_NOINLINE int get_by_moving(struct zone *zone, struct pfn_range range,
 	} else {
 		frames_make_single(zone, range, gfp_migratetype(gfp));
 	}
-	range_unlock(zone);
+	zone_range_give(zone);
 	return err;
 }
 

@@ -51,6 +51,12 @@ struct page *page_alloc_any(gfp_t gfp, unsigned int order, uint64_t pc);
 /** alloc_pages_node() on behalf of @pc. */
 struct page *page_alloc_for(int nid, gfp_t gfp, unsigned int order, uint64_t pc);
 
+/** A plain request that its first zone could not serve: the other zones, and whatever else may help. */
+struct page *page_alloc_elsewhere(gfp_t gfp, unsigned int order, const struct zone *first);
+
+/** Say that a request failed, unless it wants no warning. Return: NULL */
+struct page *page_alloc_fail(gfp_t gfp, unsigned int order);
+
 /** Where __free_pages() goes on: anything but a block for a cache. @page may be NULL or no record at all. */
 void page_free_slow(struct page *page, unsigned int order);
 
@@ -74,6 +80,26 @@ struct palloc_block zone_get(struct zone *zone, struct palloc_req *req);
  * allocated. No lock held.
  */
 void zone_put(struct zone *zone, struct pfn_range range, bool counted);
+
+/**
+ * Populate the record of a block's head, for a backend without records of its own. No lock held; harts_hold_defer() is in
+ * force, and stays so on success. Return: done; else the block is back
+ */
+bool zone_populate_head(struct zone *zone, const struct palloc_block *block);
+
+/**
+ * Who isolates pageblocks of a zone to empty a range, and who lets another backend take over, shut each other out. Waiting
+ * is the caller's, by port_relax(), with no other zone's in hand. Return: it is the caller's until zone_range_give()
+ */
+static inline FPG_MUST_CHECK bool zone_range_try(struct zone *zone)
+{
+	return __atomic_exchange_n(&zone->range_busy, 1, __ATOMIC_ACQUIRE) == 0;
+}
+
+static inline void zone_range_give(struct zone *zone)
+{
+	__atomic_store_n(&zone->range_busy, 0, __ATOMIC_RELEASE);
+}
 
 /** Add a free run's blocks to @blocks, as a buddy system would cut it. */
 void count_free_blocks(uint64_t blocks[MAX_PAGE_ORDER + 1], struct pfn_range run);

@@ -285,7 +285,10 @@ int cmd_cma(struct monitor *m, int argc, char **argv)
 			return monitor_fail(m, -EINVAL, "'%s' is no number", argv[i]);
 		}
 	}
-	if (strcmp(argv[1], "release") == 0 && argc == 5) {
+	if (strcmp(argv[1], "release") == 0 && argc != 5) {
+		return monitor_fail(m, -EINVAL, "say which pages: release AREA PFN COUNT");
+	}
+	if (strcmp(argv[1], "release") == 0) {
 		return try_release(m, cma, number[0], number[1]);
 	}
 	if (number[1] > PAGEBLOCK_ORDER) {

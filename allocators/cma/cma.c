@@ -254,6 +254,9 @@ static struct palloc_block cma_alloc_op(struct palloc *pa, const struct palloc_r
 			block.pages = (uint32_t)(count << pool->shift);
 			return block;
 		}
+		if (err == -EAGAIN && (req->flags & PALLOC_REQ_POPULATED)) {
+			break;
+		}
 		if (err != -EBUSY) {
 			block.err = (int16_t)err;
 			return block;

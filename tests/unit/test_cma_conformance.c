@@ -80,12 +80,14 @@ static void run(const struct palloc_ops *ops)
 	env.pageblocks = calloc(1, pageblock_map_bytes(env.span));
 	env.state = calloc(1, PAGES);
 	env.blocks = calloc(CONFORMANCE_BLOCKS, sizeof(*env.blocks));
+	env.history = calloc(CONFORMANCE_HISTORY, sizeof(*env.history));
 	struct conformance_result result = conformance_run_one(ops, &env);
 	free(env.meta[0]);
 	free(env.meta[1]);
 	free(env.pageblocks);
 	free(env.state);
 	free(env.blocks);
+	free(env.history);
 	sim_frame_table_stop();
 	assert_int_equal(result.failed, 0);
 	assert_true(result.passed > 5);
@@ -104,8 +106,7 @@ static void so_has_an_overlay_on_each_backend_without_records(void **state)
 	unsigned int parents = 0;
 	for (size_t i = 0; palloc_table[i] != NULL; i++) {
 		parent_ops = palloc_table[i];
-		if ((parent_ops->caps & PALLOC_CAP_CLAIM) &&
-		    !(parent_ops->caps & PALLOC_CAP_RECORDS)) {
+		if (parent_ops->caps & PALLOC_CAP_CLAIM) {
 			over = *palloc_find("cma");
 			over.init = init_over_parent;
 			run(&over);

@@ -42,6 +42,16 @@ FPG_MUST_CHECK int cma_init_reserved_mem(phys_addr_t base, phys_addr_t size,
 /** This area lends to owners with discard() only: see cma_borrow(). Before cma_activate(). */
 void cma_set_guaranteed(struct cma *cma);
 
+/** How large the configuration's area is: the menu's choice. */
+enum cma_size_rule {
+	CMA_SIZE_MBYTES,
+	CMA_SIZE_PERCENTAGE,
+	CMA_SIZE_SMALLER,
+	CMA_SIZE_LARGER
+};
+/** Return: bytes, of a machine with @ram_bytes */
+uint64_t cma_size_of(enum cma_size_rule rule, uint64_t ram_bytes, uint64_t mbytes,
+		     unsigned int percentage);
 /**
  * Reserve memory for cma=, or, when neither cma= nor a linux,cma-default pool of the tree is there, for the configuration's
  * area. What the tree wants is reserved already. As the last step of the memblock stage; the linear map need not be on.
@@ -98,6 +108,16 @@ void cma_repay(struct cma *cma, struct page *page);
 
 /* ---- switching the page allocator (core/palloc_switch.c) -------------------------------------------------------- */
 
+/**
+ * From here to cma_change_end() cma_alloc(), cma_release() and cma_why() wait; returns when none is under way. One change
+ * at a time: the caller sees to it.
+ * Context: as cma_alloc()
+ */
+void cma_change_begin(void);
+/** Lend whatever can be lent now, and let them go on. */
+void cma_change_end(void);
+/** Areas can be lent over such a page allocator. */
+bool cma_can_lend_over(const struct palloc_ops *ops);
 /** Move out whatever borrows, and claim all. Return: 0 | -EBUSY, -ENOMEM with @report; then all is lent as before */
 FPG_MUST_CHECK int cma_reclaim_all(struct cma_report *report, struct cma **area);
 /** The zones' allocators can lend (again): give them what is not given out. */

@@ -107,7 +107,7 @@ struct zone {
 	struct palloc instances[2];
 	struct pageblock_map pageblocks;
 	struct frame_reserve reserve;
-	/** Somebody empties a range of it (core/contig.c); atomic. */
+	/** Somebody empties a range of it (core/contig.c), or changes what serves; atomic: zone_range_try(). */
 	uint32_t range_busy;
 };
 
