@@ -13,6 +13,7 @@
 #include "zone_private.h"
 
 #include "fpg/base/range.h"
+#include "fpg/core/compaction.h"
 #include "fpg/core/fail_boot.h"
 #include "fpg/core/fail_page_alloc.h"
 #include "fpg/core/log.h"
@@ -230,9 +231,15 @@ static inline bool may_unreserve(struct zone **list, gfp_t gfp)
 	return pages != 0;
 }
 
+/** A request that can wait, for more than a page, may have others' pages moved. */
+static inline bool may_compact(gfp_t gfp, unsigned int order)
+{
+	return FPG_ENABLED(CONFIG_COMPACTION) && (gfp & __GFP_DIRECT_RECLAIM) && order != 0;
+}
+
 /**
  * Before a request fails: zones below their low watermark, then what the harts hold, then, if it can wait, what is kept
- * for those that cannot.
+ * for those that cannot; then pages are moved.
  */
 static FPG_NOINLINE struct page *take_under_pressure(struct zone **list, gfp_t gfp,
 						     unsigned int order, bool held_back)
@@ -251,6 +258,9 @@ static FPG_NOINLINE struct page *take_under_pressure(struct zone **list, gfp_t g
 				page = take(list, gfp, order);
 			}
 		}
+	}
+	if (page == NULL && may_compact(gfp, order) && compact_for(gfp, order, list[0]->nid) == 0) {
+		page = take(list, gfp, order);
 	}
 	return page;
 }
@@ -421,7 +431,8 @@ static FPG_NOINLINE struct page *unlock_and_go_on(gfp_t gfp, unsigned int order,
 		return page_alloc_any(gfp, order, 0);
 	}
 	__atomic_fetch_add(&zone->counters.misses, 1, __ATOMIC_RELAXED);
-	if (!zone->alone || page_cache_any() || zone->highatomic_pages != 0) {
+	if (!zone->alone || page_cache_any() || zone->highatomic_pages != 0 ||
+	    may_compact(gfp, order)) {
 		return alloc_elsewhere(gfp, order, zone);
 	}
 	return gfp & __GFP_NOWARN ? NULL : fail(gfp, order);
@@ -489,28 +500,4 @@ struct page *page_alloc_slow(gfp_t gfp, unsigned int order)
 	page->word = word;
 	page->second = 0;
 	return page;
-}
-
-void *__get_free_pages(gfp_t gfp, unsigned int order)
-{
-	struct page *page = page_alloc_debug_flags != 0 ?
-				    page_alloc_any(gfp, order, PAGE_DEBUG_CALLER) :
-				    alloc_pages(gfp, order);
-	return page != NULL ? page_address(page) : NULL;
-}
-
-unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long count, struct page **pages)
-{
-	const uint64_t pc = PAGE_DEBUG_CALLER;
-	unsigned long i = 0;
-	for (; i < count; i++) {
-		if (pages[i] == NULL) {
-			pages[i] = page_alloc_debug_flags != 0 ? page_alloc_any(gfp, 0, pc) :
-								 alloc_pages(gfp, 0);
-		}
-		if (pages[i] == NULL) {
-			break;
-		}
-	}
-	return i;
 }
