@@ -17,8 +17,8 @@ FPG_MUST_CHECK int compact_run(struct zone *zone, int order, bool whole, uint64_
 
 /* ---- between the scanners -------------------------------------------------------------------- */
 
-/** Runs of free pages held at once: each has a page at least, and a step moves no more pages. */
-#define STOCK_RUNS MIGRATE_BATCH
+/** Runs of free pages held at once. */
+#define STOCK_RUNS 16U
 
 struct compactor {
 	struct zone *zone;
