@@ -15,8 +15,6 @@
 
 #include <errno.h>
 
-/** Pageblocks looked at in a run that may not take long. */
-#define STEP_LOOKS     64U
 /** How long to wait for who empties a range of the zone. */
 #define RANGE_PATIENCE 100000U
 
@@ -246,7 +244,7 @@ static enum unit_end visit(struct compactor *c, int order, bool whole, bool *hel
 }
 
 /** Pageblocks up to where the scanners meet. Return: as compact_run() */
-static int scan(struct compactor *c, int order, bool whole, uint64_t blocks)
+static int scan(struct compactor *c, int order, bool whole, uint64_t looks)
 {
 	struct zone *zone = c->zone;
 	bool helps = false;
@@ -267,15 +265,15 @@ static int scan(struct compactor *c, int order, bool whole, uint64_t blocks)
 			}
 			helps = false;
 		}
-		if (c->report->emptied_blocks >= blocks ||
-		    (blocks != UINT64_MAX && c->report->scanned_blocks >= STEP_LOOKS)) {
+		if (c->report->scanned_blocks >= looks ||
+		    (order < 0 && looks != UINT64_MAX && c->report->emptied_blocks != 0)) {
 			return -EAGAIN;
 		}
 	}
 	return -ENOMEM;
 }
 
-static int run_locked(struct zone *zone, int order, bool whole, uint64_t blocks,
+static int run_locked(struct zone *zone, int order, bool whole, uint64_t looks,
 		      struct compact_report *report)
 {
 	struct compact_state *s = &zone->compact;
@@ -296,7 +294,7 @@ static int run_locked(struct zone *zone, int order, bool whole, uint64_t blocks,
 		.free_next = s->free_at,
 		.pc = PAGE_DEBUG_CALLER,
 	};
-	int err = scan(&c, order, whole, blocks);
+	int err = scan(&c, order, whole, looks);
 	s->migrate_at = c.migrate_at;
 	s->free_at = c.free_at;
 	if (err == -ENOMEM) {
@@ -307,7 +305,7 @@ static int run_locked(struct zone *zone, int order, bool whole, uint64_t blocks,
 	return err;
 }
 
-int compact_run(struct zone *zone, int order, bool whole, uint64_t blocks,
+int compact_run(struct zone *zone, int order, bool whole, uint64_t looks,
 		struct compact_report *report)
 {
 	struct compact_state *s = &zone->compact;
@@ -323,7 +321,7 @@ int compact_run(struct zone *zone, int order, bool whole, uint64_t blocks,
 	if (__atomic_exchange_n(&s->busy, 1, __ATOMIC_ACQUIRE) != 0) {
 		return -EBUSY;
 	}
-	int err = run_locked(zone, order, whole, blocks, report);
+	int err = run_locked(zone, order, whole, looks, report);
 	__atomic_store_n(&s->busy, 0, __ATOMIC_RELEASE);
 	return err;
 }

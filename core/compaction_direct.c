@@ -16,6 +16,9 @@
 /** Above it, in thousandths, fragmentation is the reason; Linux's vm.extfrag_threshold is the same. */
 #define FRAGMENTED	500
 #define DEFER_MOST	6U
+/** Pageblocks that a request, and a turn of an idle hart, look at; the next one goes on from there. */
+#define DIRECT_LOOKS	4096U
+#define IDLE_LOOKS	64U
 /** Milliseconds between two looks of idle harts. */
 #define IDLE_INTERVAL	500U
 /** Per cent below the threshold down to which idle harts compact, once they have begun. */
@@ -78,12 +81,12 @@ static int compact_one(struct zone *zone, gfp_t gfp, unsigned int order)
 	if (is_fragmented(zone, gfp, order)) {
 		/* From where the last one stopped; when that is near the end, once from the ends. */
 		for (unsigned int pass = 0; err == -ENOMEM && pass < 2; pass++) {
-			err = compact_run(zone, (int)order, false, UINT64_MAX, &report);
+			err = compact_run(zone, (int)order, false, DIRECT_LOOKS, &report);
 		}
 	}
 	if (err == 0) {
 		helped(&zone->compact, order);
-	} else if (err == -ENOMEM) {
+	} else if (err == -ENOMEM || err == -EAGAIN) {
 		defer(&zone->compact, order);
 	}
 	return err == 0 ? 0 : -ENOMEM;
@@ -160,7 +163,7 @@ static bool idle_zone(void *ctx, struct zone *zone)
 	    !is_worse_than(zone, look->percent)) {
 		return true;
 	}
-	int err = compact_run(zone, -1, false, 1, &report);
+	int err = compact_run(zone, -1, false, IDLE_LOOKS, &report);
 	idle.moved += report.moved_pages;
 	look->more = err == -EAGAIN;
 	look->ended = err != -EAGAIN;

@@ -8,11 +8,12 @@
 void compact_count_free(struct zone *zone, uint64_t blocks[MAX_PAGE_ORDER + 1]);
 
 /**
- * As compact_zone(), but at most @blocks pageblocks are emptied; the caller has drained the caches. @whole: from the
+ * As compact_zone(), but at most @looks pageblocks are looked at, and with @order < 0 one is emptied, unless @looks is
+ * UINT64_MAX; the caller has drained the caches. @whole: from the
  * ends of the zone, whatever is remembered; else from where the scanners stopped.
- * Return: as compact_zone() | -EAGAIN (@blocks were emptied, or as many looked at as a step may)
+ * Return: as compact_zone() | -EAGAIN (as many were looked at or emptied; it goes on from there)
  */
-FPG_MUST_CHECK int compact_run(struct zone *zone, int order, bool whole, uint64_t blocks,
+FPG_MUST_CHECK int compact_run(struct zone *zone, int order, bool whole, uint64_t looks,
 			       struct compact_report *report);
 
 /* ---- between the scanners -------------------------------------------------------------------- */
