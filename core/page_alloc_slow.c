@@ -231,12 +231,6 @@ static inline bool may_unreserve(struct zone **list, gfp_t gfp)
 	return pages != 0;
 }
 
-/** A request that can wait, for more than a page, may have others' pages moved. */
-static inline bool may_compact(gfp_t gfp, unsigned int order)
-{
-	return FPG_ENABLED(CONFIG_COMPACTION) && (gfp & __GFP_DIRECT_RECLAIM) && order != 0;
-}
-
 /**
  * Before a request fails: zones below their low watermark, then what the harts hold, then, if it can wait, what is kept
  * for those that cannot; then pages are moved.
