@@ -16,5 +16,6 @@ obj-y += core/ledger.o core/ledger_json.o core/ledger_name.o core/ledger_snapsho
 obj-y += core/ledger_text.o core/ledger_warnings.o core/ledger_why.o
 obj-y += core/image.o core/object_pool.o core/boot_phase.o
 obj-y += core/movable.o core/migrate.o core/migrate_look.o core/contig.o core/contig_hold.o
+obj-$(CONFIG_COMPACTION) += core/compaction.o core/compaction_free.o core/compaction_direct.o
 obj-$(CONFIG_CMA) += core/cma.o core/cma_alloc.o core/cma_boot.o core/cma_guaranteed.o core/cma_lend.o core/cma_move.o
 obj-y += core/page_owner.o core/page_debug.o core/kernel_map_ops.o

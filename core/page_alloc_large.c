@@ -22,7 +22,8 @@ static FPG_NOINLINE struct page *unlock_and_go_on(gfp_t gfp, unsigned int order,
 		return page_alloc_any(gfp, order, 0);
 	}
 	__atomic_fetch_add(&zone->counters.misses, 1, __ATOMIC_RELAXED);
-	if (!zone->alone || page_cache_any() || zone->highatomic_pages != 0) {
+	if (!zone->alone || page_cache_any() || zone->highatomic_pages != 0 ||
+	    may_compact(gfp, order)) {
 		return page_alloc_elsewhere(gfp, order, zone);
 	}
 	return gfp & __GFP_NOWARN ? NULL : page_alloc_fail(gfp, order);

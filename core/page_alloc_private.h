@@ -153,6 +153,12 @@ static inline uint64_t watermark_room(const struct zone *zone, gfp_t gfp, enum z
 	return zone->free_pages > keep ? zone->free_pages - keep : 0;
 }
 
+/** A request that can wait, for more than a page, may have others' pages moved. */
+static inline bool may_compact(gfp_t gfp, unsigned int order)
+{
+	return FPG_ENABLED(CONFIG_COMPACTION) && (gfp & __GFP_DIRECT_RECLAIM) && order != 0;
+}
+
 /** Keep the pageblock of @page for atomic requests, as long as the zone's share allows. */
 void highatomic_reserve(struct zone *zone, struct page *page);
 

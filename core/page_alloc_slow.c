@@ -13,6 +13,7 @@
 #include "zone_private.h"
 
 #include "fpg/base/range.h"
+#include "fpg/core/compaction.h"
 #include "fpg/core/fail_boot.h"
 #include "fpg/core/fail_page_alloc.h"
 #include "fpg/core/log.h"
@@ -231,7 +232,7 @@ static inline bool may_unreserve(struct zone **list, gfp_t gfp)
 
 /**
  * Before a request fails: zones below their low watermark, then what the harts hold, then, if it can wait, what is kept
- * for those that cannot.
+ * for those that cannot; then pages are moved.
  */
 static FPG_NOINLINE struct page *take_under_pressure(struct zone **list, gfp_t gfp,
 						     unsigned int order, bool held_back)
@@ -250,6 +251,9 @@ static FPG_NOINLINE struct page *take_under_pressure(struct zone **list, gfp_t g
 				page = take(list, gfp, order);
 			}
 		}
+	}
+	if (page == NULL && may_compact(gfp, order) && compact_for(gfp, order, list[0]->nid) == 0) {
+		page = take(list, gfp, order);
 	}
 	return page;
 }
@@ -405,28 +409,4 @@ FPG_NOINLINE struct page *page_alloc_elsewhere(gfp_t gfp, unsigned int order,
 	}
 	frame_reserve_refill(zone_of_word(page->word));
 	return page;
-}
-
-void *__get_free_pages(gfp_t gfp, unsigned int order)
-{
-	struct page *page = page_alloc_debug_flags != 0 ?
-				    page_alloc_any(gfp, order, PAGE_DEBUG_CALLER) :
-				    alloc_pages(gfp, order);
-	return page != NULL ? page_address(page) : NULL;
-}
-
-unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long count, struct page **pages)
-{
-	const uint64_t pc = PAGE_DEBUG_CALLER;
-	unsigned long i = 0;
-	for (; i < count; i++) {
-		if (pages[i] == NULL) {
-			pages[i] = page_alloc_debug_flags != 0 ? page_alloc_any(gfp, 0, pc) :
-								 alloc_pages(gfp, 0);
-		}
-		if (pages[i] == NULL) {
-			break;
-		}
-	}
-	return i;
 }

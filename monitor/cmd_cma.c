@@ -182,20 +182,7 @@ static void json_report(struct json *j, const struct cma_report *r)
 	json_kv_u64(j, "windows_tried", r->windows_tried);
 	json_kv_u64(j, "would_suffice", r->would_suffice);
 	json_kv_u64(j, "area_free_pages", r->area_free_pages);
-	if (r->blocker.reason != MIGRATE_REASON_NONE) {
-		json_key(j, "blocker");
-		json_object_begin(j);
-		json_kv_u64(j, "pfn", r->blocker.frame.n);
-		json_kv_string(j, "reason", migrate_reason_text(r->blocker.reason));
-		json_kv_string(j, "owner", r->blocker.owner);
-		json_kv_string(j, "type", migratetype_name((enum migratetype)r->blocker.type));
-		json_kv_u64(j, "order", r->blocker.order);
-		json_kv_u64(j, "refs", r->blocker.refs);
-		if (r->blocker.pinned_since_known) {
-			json_kv_u64(j, "pinned_seconds", r->blocker.pinned_since);
-		}
-		json_object_end(j);
-	}
+	monitor_json_blocker(j, &r->blocker);
 }
 
 static void print_report(struct out *out, const struct cma_report *r)

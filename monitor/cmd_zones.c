@@ -242,6 +242,10 @@ const struct monitor_command monitor_commands_palloc[] = {
 	  0, cmd_pagetypeinfo },
 	{ "extfrag", "", "fragmentation and unusable free index of each order in each zone", 0, 0,
 	  cmd_extfrag },
+#ifdef CONFIG_COMPACTION
+	{ "compact", "[all|NODE|ZONE [ORDER]]",
+	  "move pages together; until a block of ORDER is free", 0, 2, cmd_compact },
+#endif
 	{ "palloc", "[list|switch NAME]",
 	  "the page allocators of this build, * serves; or let another one serve", 0, 2,
 	  cmd_palloc },

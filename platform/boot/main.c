@@ -13,6 +13,7 @@
 #include "fpg/core/boot_phase.h"
 #include "fpg/core/bootmem.h"
 #include "fpg/core/cma.h"
+#include "fpg/core/compaction.h"
 #include "fpg/core/fail_boot.h"
 #include "fpg/core/hart.h"
 #include "fpg/core/ledger.h"
@@ -158,6 +159,9 @@ FPG_INIT static void start_page_allocator(void)
 		panic("no page allocator can be started (%s)", errno_name(err));
 	}
 	(void)free_all_bootmem();
+	if (FPG_ENABLED(CONFIG_COMPACTION) && memory.args.compaction_proactive_given) {
+		compaction_set_proactive(memory.args.compaction_proactive);
+	}
 	if (FPG_ENABLED(CONFIG_CMA)) {
 		cma_activate();
 	}

@@ -29,6 +29,9 @@ struct bench {
 /** End of each table: name == NULL. */
 extern const struct bench bench_rows_boot[];
 extern const struct bench bench_rows_migrate[];
+#ifdef CONFIG_COMPACTION
+extern const struct bench bench_rows_compaction[];
+#endif
 extern const struct bench bench_rows_pagetable[];
 extern const struct bench bench_rows_palloc[];
 extern const struct bench bench_rows_switch[];
