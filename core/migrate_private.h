@@ -21,3 +21,10 @@ uint64_t frame_next_record(uint64_t n, uint64_t end);
  * at are full of.
  */
 uint64_t migrate_movable_row(uint64_t n, uint64_t end);
+
+/** It may be gone in a moment: in use, or a movable page on its way to whom it is for. */
+static inline bool migrate_passes(const struct migrate_blocker *b)
+{
+	return b->reason == MIGRATE_REASON_BUSY ||
+	       (b->reason == MIGRATE_REASON_UNMOVABLE && b->type == MIGRATE_MOVABLE);
+}
