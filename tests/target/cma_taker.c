@@ -6,12 +6,32 @@
 
 #include "fpg/base/errno.h"
 #include "fpg/base/range.h"
+#include "fpg/core/page_alloc.h"
 
 #include <errno.h>
 #include <string.h>
 
 /** What a page that was taken reads as. */
 #define SPOILT 0xa5
+
+#define BALLAST 256U
+static struct page *ballast[BALLAST];
+
+void taker_ballast_take(void)
+{
+	const uint64_t least = page_alloc_free_pages() / 2;
+	for (unsigned int i = 0; i < BALLAST && page_alloc_free_pages() > least; i++) {
+		ballast[i] = alloc_pages(GFP_KERNEL | __GFP_NOWARN, MAX_PAGE_ORDER);
+	}
+}
+
+void taker_ballast_give(void)
+{
+	for (unsigned int i = 0; i < BALLAST; i++) {
+		__free_pages(ballast[i], MAX_PAGE_ORDER);
+		ballast[i] = NULL;
+	}
+}
 
 struct cma *taker_area(void)
 {

@@ -41,6 +41,10 @@ bool taker_empty(struct taker *t);
 /** Why t->wrong, a line. */
 void taker_say(const struct taker *t, struct out *out);
 
+/** Keep half of the memory that is free, so that areas have more than their share of the rest and movable pages come from there. */
+void taker_ballast_take(void);
+void taker_ballast_give(void);
+
 /** The area that tests take from: the default one. NULL: there is none. */
 struct cma *taker_area(void);
 /** @area's counter of pages moved, and of pages discarded. */

@@ -18,6 +18,7 @@ static const struct target_test *const tables[] = {
 	target_tests_vmalloc,	  target_tests_debug_pagealloc, target_tests_memory,
 	target_tests_palloc,	  target_tests_switch,		target_tests_exhaust,
 	target_tests_conformance, target_tests_migrate,		target_tests_cma_sums,
+	target_tests_cma,
 };
 
 static bool wanted(const struct target_test *test, int argc, char **argv)

@@ -23,8 +23,6 @@
 #define MOVES	   500U
 /** How long a program may go on after it was told to stop, and until it sees what is wrong. */
 #define PATIENCE_S 60U
-/** Memory that is kept from the programs, so that they get pages of the area: blocks at most. */
-#define BALLAST	   256U
 /** Pages are taken out of the way so many at once. */
 #define PULL_ORDER 6U
 
@@ -49,7 +47,6 @@ static struct {
 	/** Could not be had just then. */
 	uint64_t pull_failures;
 	uint64_t cycles;
-	struct page *ballast[BALLAST];
 } run;
 
 /** What a program leaves in its data. */
@@ -266,22 +263,6 @@ static uint64_t corruptions(uint64_t *rounds)
 	return wrong;
 }
 
-/** Half of what is free: areas have more than their share of the rest. */
-static void take_ballast(void)
-{
-	const uint64_t least = page_alloc_free_pages() / 2;
-	for (unsigned int i = 0; i < BALLAST && page_alloc_free_pages() > least; i++) {
-		run.ballast[i] = alloc_pages(GFP_KERNEL | __GFP_NOWARN, MAX_PAGE_ORDER);
-	}
-}
-
-static void give_ballast(void)
-{
-	for (unsigned int i = 0; i < BALLAST; i++) {
-		__free_pages(run.ballast[i], MAX_PAGE_ORDER);
-	}
-}
-
 static bool make_spaces(void)
 {
 	struct mm *mm = NULL;
@@ -349,11 +330,11 @@ static int move_programs(struct out *out, uint64_t moves, uint64_t seconds, bool
 	run.program = user_program_find("sums");
 	taker_start(&run.taker, taker_area(), port_time_ticks());
 	out_printf(out, "# seed 0x%llx\n", (unsigned long long)run.taker.random);
-	take_ballast();
+	taker_ballast_take();
 	bool made = make_spaces();
 	int err = made ? run_programs(out, found) : -ENOMEM;
 	destroy_spaces();
-	give_ballast();
+	taker_ballast_give();
 	KTAP_EXPECT(out, made && err == 0);
 	cma_stats_read(run.taker.area, &stats);
 	KTAP_EXPECT(out, stats.given_out == 0);
@@ -391,7 +372,7 @@ static int no_write_of_a_program_is_lost_by_cma_alloc(struct out *out)
 	return moves_under_programs(out, 0);
 }
 
-static int a_fence_left_out_is_seen(struct out *out)
+static int cma_without_a_fence_is_seen(struct out *out)
 {
 	uint64_t found = 0;
 	if (nothing_to_do() != NULL) {
@@ -408,6 +389,6 @@ static int a_fence_left_out_is_seen(struct out *out)
 const struct target_test target_tests_cma_sums[] = {
 	{ "no_write_of_a_program_is_lost_by_cma_alloc",
 	  no_write_of_a_program_is_lost_by_cma_alloc },
-	{ "a_fence_left_out_is_seen", a_fence_left_out_is_seen },
+	{ "cma_without_a_fence_is_seen", cma_without_a_fence_is_seen },
 	{ 0 },
 };
