@@ -126,6 +126,8 @@ row ktap debug_pagealloc qemu_virt 256M 2 "debug_pagealloc"
 row ktap page_owner qemu_virt 128M 1 "page_owner palloc=bootmem"
 row ktap cma-5-harts qemu_virt 128M 5 "cma=16M" cma_
 row ktap cma-guaranteed qemu_virt 128M 4 "cma=16M cma_guaranteed" cma_
+row ktap cma-page_owner qemu_virt 128M 2 "cma=8M page_owner" cma_
+row ktap cma-debug_pagealloc qemu_virt 128M 2 "cma=8M debug_pagealloc" cma_
 more="-cpu rv64,svpbmt=true,svnapot=true" row ktap svpbmt-svnapot qemu_virt 256M 2 "satp=sv48"
 # A use after free is a panic that names who had the page; too much RAM is a refusal that says why.
 row says use-after-free qemu_virt 256M 2 "debug_pagealloc" "crash freed" 2 \
