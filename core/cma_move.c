@@ -10,14 +10,21 @@
 
 #include "fpg/base/range.h"
 #include "fpg/core/page_cache.h"
+#include "fpg/port/port.h"
 
 #include <errno.h>
 #include <string.h>
 
 /** Frames that refused, and are passed over from then on. */
-#define KNOWN_MOST 32U
+#define KNOWN_MOST     32U
 /** Windows that somebody else took between the look and the mark. */
-#define LOST_MOST  64U
+#define LOST_MOST      64U
+/**
+ * What a call waits in all for what will be gone in a moment, in looks: the first touch of a page by a program takes so
+ * long at most, from the allocation to the mapping. And what each further attempt counts for.
+ */
+#define PATIENCE       (1U << 20)
+#define PATIENCE_A_TRY (PATIENCE / 64U)
 
 /** What one look at an area takes with it. */
 struct looking {
@@ -33,14 +40,15 @@ static enum palloc_look_cost cost_of(const struct cma *cma, pfn_t f, uint64_t *f
 		return cma->guaranteed && cma_is_borrowed(pfn_to_page(f)) ? PALLOC_LOOK_MOVABLE :
 									    PALLOC_LOOK_FREE;
 	}
-	switch (frame_row(f, frames, NULL)) {
+	struct migrate_blocker why;
+	switch (frame_row(f, frames, &why)) {
 	case FRAME_FREE:
 	case FRAME_CACHED:
 		return PALLOC_LOOK_FREE;
 	case FRAME_MOVABLE:
 		return PALLOC_LOOK_MOVABLE;
 	default:
-		return PALLOC_LOOK_BLOCKED;
+		return migrate_passes(&why) ? PALLOC_LOOK_MOVABLE : PALLOC_LOOK_BLOCKED;
 	}
 }
 
@@ -168,12 +176,30 @@ static int give_up(struct cma *cma, const struct palloc_req *req, const pfn_t *k
 	return err;
 }
 
+/** @b was in the way. Return: true: not any more, or it is worth another attempt; *@patience is what is left of it */
+static FPG_NOINLINE bool gone_soon(const struct migrate_blocker *b, uint32_t *patience)
+{
+	struct migrate_blocker now = *b;
+	uint64_t frames;
+	if (!migrate_passes(b) || *patience < PATIENCE_A_TRY) {
+		return false;
+	}
+	*patience -= PATIENCE_A_TRY;
+	while (*patience != 0 && frame_look(b->frame, &frames, &now) == FRAME_BLOCKED &&
+	       migrate_passes(&now)) {
+		--*patience;
+		port_relax();
+	}
+	return *patience != 0;
+}
+
 int cma_alloc_moving(struct cma *cma, const struct palloc_req *req, struct cma_report *report,
 		     struct pfn_range *out)
 {
 	pfn_t known[KNOWN_MOST];
 	unsigned int known_count = 0;
 	unsigned int lost = 0;
+	uint32_t patience = PATIENCE;
 	while (known_count < KNOWN_MOST && lost < LOST_MOST) {
 		struct palloc_window window;
 		struct migrate_result result = { 0 };
@@ -198,7 +224,9 @@ int cma_alloc_moving(struct cma *cma, const struct palloc_req *req, struct cma_r
 		if (err != -EBUSY) {
 			return give_up(cma, req, known, known_count, err, report);
 		}
-		known[known_count++] = result.blocker.frame;
+		if (!gone_soon(&result.blocker, &patience)) {
+			known[known_count++] = result.blocker.frame;
+		}
 	}
 	return give_up(cma, req, known, known_count, -EBUSY, report);
 }

@@ -102,7 +102,9 @@ static bool is_all_free(struct pfn_range frames)
 
 static int move_unit(struct compactor *c, struct pfn_range unit)
 {
-	const struct migrate_control control = { target, give_page, give_page, c, false };
+	const struct migrate_control control = {
+		.target = target, .untarget = give_page, .emptied = give_page, .ctx = c
+	};
 	int err = 0;
 	for (uint64_t n = unit.start.n; err == 0 && n < unit.end.n; n += MIGRATE_BATCH) {
 		struct migrate_result result = { 0 };

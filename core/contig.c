@@ -104,11 +104,10 @@ static struct pfn_range blocks_of(struct pfn_range range)
 	return range;
 }
 
-/** It may be gone in a moment: in use, or a movable page on its way to whom it is for. */
+/** Nothing is in the way, or not for long. */
 static bool passes(const struct migrate_blocker *b)
 {
-	return b->reason == MIGRATE_REASON_NONE || b->reason == MIGRATE_REASON_BUSY ||
-	       (b->reason == MIGRATE_REASON_UNMOVABLE && b->type == MIGRATE_MOVABLE);
+	return b->reason == MIGRATE_REASON_NONE || migrate_passes(b);
 }
 
 /** Why the first frame that is missing is. */

@@ -21,3 +21,10 @@ uint64_t frame_next_record(uint64_t n, uint64_t end);
  * as many at once as there are. *@frames: how many are asked for at most; of other blocks it may become more
  */
 enum frame_use frame_row(pfn_t f, uint64_t *frames, struct migrate_blocker *why);
+
+/** It may be gone in a moment: in use, or a movable page on its way to whom it is for. */
+static inline bool migrate_passes(const struct migrate_blocker *b)
+{
+	return b->reason == MIGRATE_REASON_BUSY ||
+	       (b->reason == MIGRATE_REASON_UNMOVABLE && b->type == MIGRATE_MOVABLE);
+}

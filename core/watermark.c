@@ -60,11 +60,10 @@ static void sum_up(struct zone *zone)
 {
 	for (unsigned int type = 0; type < MAX_NR_ZONES; type++) {
 		/* Where areas are lent, the short way does not know enough. */
-		zone->low_keep[type] = zone->cma_pages != 0 ?
-					       UINT64_MAX :
-					       zone->watermark[WMARK_LOW] +
-						       zone->lowmem_reserve[type] +
-						       zone->highatomic_pages;
+		zone->low_keep[type] = zone->cma_pages != 0 ? UINT64_MAX :
+							      zone->watermark[WMARK_LOW] +
+								      zone->lowmem_reserve[type] +
+								      zone->highatomic_pages;
 	}
 }
 

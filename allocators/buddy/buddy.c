@@ -86,6 +86,7 @@ static int buddy_init(struct palloc *pa, void *meta, size_t bytes)
 	       known_by_bucket(b) ? (size_t)((char *)b->known - (char *)words) :
 				    words_bytes(blocks));
 	pa->priv = b;
+	pa->cma_free_pages = 0;
 	return 0;
 }
 

@@ -118,6 +118,14 @@ static void fence_after(struct fault *f)
 	mm_fence_here(mm);
 }
 
+/** Without the space's lock: who moves @page needs it, and locks are not fair. @page may be somebody else's meanwhile. */
+static void wait_for_move(const struct page *page)
+{
+	while ((__atomic_load_n(&page->word, __ATOMIC_RELAXED) & PAGE_F_MIGRATING) != 0) {
+		port_relax();
+	}
+}
+
 static int fault_resolve(struct fault *f)
 {
 	int err = -EAGAIN;
@@ -135,7 +143,7 @@ static int fault_resolve(struct fault *f)
 			err = 0;
 			break;
 		case STEP_WAIT:
-			port_relax();
+			wait_for_move(f->page);
 			break;
 		case STEP_NEEDS_PAGE:
 			err = mm_supply_fill(&f->supply, 0, 1) == 0 ? -EAGAIN : -ENOMEM;

@@ -119,7 +119,10 @@ unsigned long mm_lock_settled(struct mm *mm, struct mm_supply *supply)
 			return flags;
 		}
 		mm_unlock(mm, supply, flags);
-		port_relax();
+		/* Who moves the pages needs the lock, and locks are not fair. */
+		while (__atomic_load_n(&mm->migrating, __ATOMIC_RELAXED) != 0) {
+			port_relax();
+		}
 	}
 }
 

@@ -2,6 +2,7 @@
 /* The `ktap` monitor command: runs the target tests, prints KTAP version 1, fails if one failed. */
 #include "ktap.h"
 
+#include "moves.h"
 #include "switches.h"
 
 #include "fpg/base/parse.h"
@@ -11,12 +12,26 @@
 #include <string.h>
 
 static const struct target_test *const tables[] = {
-	target_tests_smp,	  target_tests_remap,		target_tests_string,
-	target_tests_user_copy,	  target_tests_user_mode,	target_tests_trap,
-	target_tests_protect,	  target_tests_protect_places,	target_tests_mm,
-	target_tests_vmalloc,	  target_tests_debug_pagealloc, target_tests_memory,
-	target_tests_palloc,	  target_tests_switch,		target_tests_exhaust,
-	target_tests_conformance, target_tests_migrate,		target_tests_compaction,
+	target_tests_smp,
+	target_tests_remap,
+	target_tests_string,
+	target_tests_user_copy,
+	target_tests_user_mode,
+	target_tests_trap,
+	target_tests_protect,
+	target_tests_protect_places,
+	target_tests_mm,
+	target_tests_vmalloc,
+	target_tests_debug_pagealloc,
+	target_tests_memory,
+	target_tests_palloc,
+	target_tests_switch,
+	target_tests_exhaust,
+	target_tests_conformance,
+	target_tests_migrate,
+	target_tests_compaction,
+	target_tests_cma_sums,
+	target_tests_cma,
 };
 
 static bool wanted(const struct target_test *test, int argc, char **argv)
@@ -80,7 +95,22 @@ static int run_switches(struct monitor *m, int argc, char **argv)
 	return bad ? -EIO : 0;
 }
 
+static int run_moves(struct monitor *m, int argc, char **argv)
+{
+	uint64_t seconds = 0;
+	(void)argc;
+	if (parse_size_all(argv[1], &seconds) != 0 || seconds > UINT32_MAX) {
+		return monitor_fail(m, -EINVAL, "'%s' is no number of seconds", argv[1]);
+	}
+	int bad = moves_under_programs(m->out, seconds);
+	out_printf(m->out, "%s cma_moves\n", bad ? "not ok" : "ok");
+	return bad ? -EIO : 0;
+}
+
 const struct monitor_command monitor_commands_tests[] = {
+	{ "cma_moves", "SECONDS",
+	  "move the pages of programs on all other harts by cma_alloc for so long, and look for lost writes",
+	  1, 1, run_moves },
 	{ "switches", "N", "let the page allocators take turns N times while all harts load them",
 	  1, 1, run_switches },
 	{ "ktap", "[NAME...]",

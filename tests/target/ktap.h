@@ -20,6 +20,8 @@ extern const struct target_test target_tests_protect_places[];
 extern const struct target_test target_tests_memory[];
 extern const struct target_test target_tests_migrate[];
 extern const struct target_test target_tests_compaction[];
+extern const struct target_test target_tests_cma[];
+extern const struct target_test target_tests_cma_sums[];
 extern const struct target_test target_tests_mm[];
 extern const struct target_test target_tests_palloc[];
 extern const struct target_test target_tests_switch[];

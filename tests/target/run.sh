@@ -124,6 +124,10 @@ row ktap buddy-64m qemu_virt 64M 2 "palloc=buddy"
 row ktap buddy-4g qemu_virt 4G 4 "palloc=buddy"
 row ktap debug_pagealloc qemu_virt 256M 2 "debug_pagealloc"
 row ktap page_owner qemu_virt 128M 1 "page_owner palloc=bootmem"
+row ktap cma-5-harts qemu_virt 128M 5 "cma=16M" cma_
+row ktap cma-guaranteed qemu_virt 128M 4 "cma=16M cma_guaranteed" cma_
+row ktap cma-page_owner qemu_virt 128M 2 "cma=8M page_owner" cma_
+row ktap cma-debug_pagealloc qemu_virt 128M 2 "cma=8M debug_pagealloc" cma_
 more="-cpu rv64,svpbmt=true,svnapot=true" row ktap svpbmt-svnapot qemu_virt 256M 2 "satp=sv48"
 # A use after free is a panic that names who had the page; too much RAM is a refusal that says why.
 row says use-after-free qemu_virt 256M 2 "debug_pagealloc" "crash freed" 2 \
@@ -171,5 +175,7 @@ report
 # Every allocation of the boot made to fail is soak_fail_boot.sh's work; here a sample.
 if [ ${#wanted[@]} -eq 0 ]; then
 	tests/target/soak_fail_boot.sh sample 8 || failed=1
+	# Ten minutes of this are make soak's.
+	tests/target/soak_cma.sh 30 || failed=1
 fi
 exit "$failed"
