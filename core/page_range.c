@@ -145,7 +145,7 @@ int alloc_contig_range(struct pfn_range range, gfp_t gfp, pfn_t *blocker)
 		if (err != -EAGAIN) {
 			break;
 		}
-		err = zone_populate(zone, want);
+		err = zone_populate_all(zone, want);
 	}
 	if (err == 0) {
 		page_debug_taken(range, gfp, 0, PAGE_DEBUG_CALLER);

@@ -14,10 +14,7 @@
 static int populate_heads(uint64_t start, uint64_t end, palloc_populate_fn populate, void *ctx)
 {
 	while (start < end) {
-		unsigned int by_size = log2_floor(end - start);
-		unsigned int order = start == 0 ? MAX_PAGE_ORDER : bit_lowest(start);
-		order = order < by_size ? order : by_size;
-		order = order < MAX_PAGE_ORDER ? order : MAX_PAGE_ORDER;
+		unsigned int order = range_piece_order(start, end, MAX_PAGE_ORDER);
 		int err = populate(ctx, (struct pfn_range){ pfn(start), pfn(start + 1) });
 		if (err != 0) {
 			return err;
@@ -26,9 +23,7 @@ static int populate_heads(uint64_t start, uint64_t end, palloc_populate_fn popul
 		start += 1ULL << order;
 		/* Whatever else begins in this chunk is populated with it. */
 		while (start < chunk_end && start < end) {
-			by_size = log2_floor(end - start);
-			order = bit_lowest(start);
-			start += 1ULL << (order < by_size ? order : by_size);
+			start += 1ULL << range_piece_order(start, end, MAX_PAGE_ORDER);
 		}
 	}
 	return 0;

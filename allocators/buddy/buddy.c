@@ -297,6 +297,7 @@ static void add_whole(struct palloc *pa, uint64_t start, uint64_t end)
 static int add_free_page(struct palloc *pa, uint64_t n)
 {
 	struct buddy *b = buddy_of(pa);
+	buddy_reach(b, n, n + 1);
 	if (buddy_record_missing(pa, n)) {
 		return -EAGAIN;
 	}
