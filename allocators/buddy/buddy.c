@@ -142,9 +142,9 @@ static void reach_bucket(struct buddy *b, uint64_t i)
 	b->ready[i / BITS_PER_WORD] |= 1ULL << (i % BITS_PER_WORD);
 }
 
-void buddy_reach_slow(struct buddy *b, uint64_t i, uint64_t last)
+void buddy_reach_slow(struct buddy *b, uint64_t first, uint64_t last)
 {
-	for (; i <= last; i++) {
+	for (uint64_t i = first; i <= last; i++) {
 		if (!bits_test(b->ready, i)) {
 			reach_bucket(b, i);
 		}
