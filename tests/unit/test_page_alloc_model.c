@@ -250,7 +250,6 @@ static void step_range(struct slot *slot)
 			assert_int_equal(holder[i], 0);
 		}
 	} else {
-		/* Who serves changes. */
 		const uint32_t caps = pfn_to_zone(start)->palloc->ops->caps;
 		assert_true(err == -EINVAL || err == -ENOMEM ||
 			    (err == -ENOTSUP && !(caps & PALLOC_CAP_CLAIM)));
