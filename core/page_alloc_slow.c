@@ -478,27 +478,3 @@ struct page *page_alloc_slow(gfp_t gfp, unsigned int order)
 	page->second = 0;
 	return page;
 }
-
-void *__get_free_pages(gfp_t gfp, unsigned int order)
-{
-	struct page *page = page_alloc_debug_flags != 0 ?
-				    page_alloc_any(gfp, order, PAGE_DEBUG_CALLER) :
-				    alloc_pages(gfp, order);
-	return page != NULL ? page_address(page) : NULL;
-}
-
-unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long count, struct page **pages)
-{
-	const uint64_t pc = PAGE_DEBUG_CALLER;
-	unsigned long i = 0;
-	for (; i < count; i++) {
-		if (pages[i] == NULL) {
-			pages[i] = page_alloc_debug_flags != 0 ? page_alloc_any(gfp, 0, pc) :
-								 alloc_pages(gfp, 0);
-		}
-		if (pages[i] == NULL) {
-			break;
-		}
-	}
-	return i;
-}
