@@ -29,7 +29,7 @@ int zone_claim(struct zone *zone, struct pfn_range frames, pfn_t *blocker)
 		}
 		want = pa->want;
 		spin_unlock_irqrestore(&zone->lock, flags);
-		if (err == -EAGAIN && zone_populate(zone, want) != 0) {
+		if (err == -EAGAIN && zone_populate_all(zone, want) != 0) {
 			err = -ENOMEM;
 		}
 	} while (err == -EAGAIN);

@@ -14,6 +14,8 @@ pfn_t frame_table_first;
 
 static const struct vmemmap_ops *vmemmap;
 static struct spinlock populate_lock = SPINLOCK_INIT_RANK(LOCK_POPULATE);
+/** The lock's holder is showing records; until it has fenced, a look at the tables says more than a load may rely on. */
+static uint32_t populating;
 
 /**
  * Chunks that were found populated lately, plus one: nothing is ever taken back, so a look here is as good as one at
@@ -61,6 +63,18 @@ void frame_table_register(const struct vmemmap_ops *ops, struct page *table, pfn
 	frame_table_first = first;
 }
 
+/**
+ * Somebody may have shown records that not all harts were fenced for. Who does it holds no zone's lock, so whoever has one
+ * may wait.
+ */
+static void wait_for_fence(void)
+{
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	while (unlikely(__atomic_load_n(&populating, __ATOMIC_ACQUIRE) != 0)) {
+		port_relax();
+	}
+}
+
 bool frame_table_populated(struct pfn_range frames)
 {
 	const uint64_t chunk = only_chunk(frames);
@@ -69,6 +83,7 @@ bool frame_table_populated(struct pfn_range frames)
 	}
 	bool populated = vmemmap != NULL && vmemmap->populated(frames);
 	if (populated) {
+		wait_for_fence();
 		now_known(chunk);
 	}
 	return populated;
@@ -85,8 +100,10 @@ int frame_table_populate(struct pfn_range frames, phys_addr_t (*take)(void *ctx)
 		return 0;
 	}
 	unsigned long flags = spin_lock_irqsave(&populate_lock);
+	__atomic_store_n(&populating, 1, __ATOMIC_SEQ_CST);
 	/* What is populated already is left alone, at no more cost than asking first. */
 	int err = vmemmap->populate(frames, take, give, ctx);
+	__atomic_store_n(&populating, 0, __ATOMIC_RELEASE);
 	spin_unlock_irqrestore(&populate_lock, flags);
 	if (err == 0) {
 		now_known(chunk);

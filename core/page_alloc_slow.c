@@ -78,6 +78,10 @@ void zone_put(struct zone *zone, struct pfn_range range, bool counted)
 	unsigned long flags = spin_lock_irqsave(&zone->lock);
 	if (zone_has(zone, PALLOC_CAP_FREE)) {
 		FPG_CHECK(zone->palloc->ops->free(zone->palloc, range) == 0);
+		if (!zone_has(zone, PALLOC_CAP_RECORDS)) {
+			/* A backend that kept some may have given it. */
+			frame_table_clear(range);
+		}
 		zone->free_pages += pfn_range_pages(range);
 	}
 	zone->counters.frees += counted;

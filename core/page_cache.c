@@ -19,7 +19,7 @@
 #define LIMIT_PAGES 128U
 #define LEAST_PAGES 32U
 
-static_assert(BATCH_PAGES <= FRAME_TABLE_CHUNK, "a run's records lie in the page of its first");
+static_assert(BATCH_PAGES <= FRAME_TABLE_CHUNK, "a run's records lie in two pages at most");
 
 const struct page page_cache_end;
 
@@ -298,7 +298,7 @@ static void fill(struct page_caches *caches, struct page_cache *c, uint64_t most
 		}
 		irq = port_irq_save_hot();
 		/* Somebody drained meanwhile, perhaps to isolate just these frames: they are given back as all others were. */
-		const bool drained = c->limit == 0;
+		const bool drained = c->limit == 0 || !zone->cached;
 		if (likely(!drained)) {
 			push_run(c, &block);
 		}

@@ -33,6 +33,7 @@ static void leave(struct page_cache *c)
 	if (list == &page_cache_end) {
 		return;
 	}
+	__atomic_fetch_add(&page_caches_given, 1, __ATOMIC_RELAXED);
 	while (before != 0 && last->next_cached != &page_cache_end) {
 		last = last->next_cached;
 	}
@@ -43,6 +44,10 @@ static void leave(struct page_cache *c)
 	while (!__atomic_compare_exchange_n(&c->given, &before, link_of(list), false,
 					    __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
 		last->next_cached = page_at(before);
+	}
+	if (before != 0) {
+		/* One list with what was there. */
+		__atomic_fetch_sub(&page_caches_given, 1, __ATOMIC_RELAXED);
 	}
 	c->head = page_at(0);
 }
@@ -80,7 +85,10 @@ static void take_given(struct page_cache *c)
 	for (const struct page *page = list; page != &page_cache_end; page = page->next_cached) {
 		blocks++;
 	}
-	page_cache_give_back(c, &list, blocks);
+	if (blocks != 0) {
+		page_cache_give_back(c, &list, blocks);
+		__atomic_fetch_sub(&page_caches_given, 1, __ATOMIC_RELAXED);
+	}
 	spin_unlock_irqrestore(&c->zone->lock, flags);
 }
 

@@ -25,6 +25,7 @@
 
 uint32_t page_cache_count;
 uint32_t page_caches_active;
+uint32_t page_caches_given;
 uint32_t page_alloc_debug_flags;
 
 /** Before there are zones; fast[] leads to cache[0..3], which refuse. */
@@ -250,6 +251,7 @@ void page_cache_reset(void)
 	none = NULL;
 	page_cache_count = 0;
 	page_caches_active = 0;
+	page_caches_given = 0;
 	page_alloc_debug_flags = 0;
 	for (unsigned int i = 0; i < PORT_MAX_HARTS && hart_by_index(i) != NULL; i++) {
 		page_cache_hart_none(hart_by_index(i));

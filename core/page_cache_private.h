@@ -155,10 +155,14 @@ bool page_cache_holds(const struct zone *zone);
 /** Caches in use, of all harts. */
 extern uint32_t page_caches_active;
 
-/** Something may be cached somewhere. */
+/** Lists of blocks that harts have given up and nobody has taken to the backend yet. */
+extern uint32_t page_caches_given;
+
+/** Something may be cached somewhere, or on its way from there. */
 static inline bool page_cache_any(void)
 {
-	return __atomic_load_n(&page_caches_active, __ATOMIC_RELAXED) != 0;
+	return (__atomic_load_n(&page_caches_active, __ATOMIC_RELAXED) |
+		__atomic_load_n(&page_caches_given, __ATOMIC_RELAXED)) != 0;
 }
 
 /**

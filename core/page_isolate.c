@@ -23,12 +23,14 @@ static uint32_t isolated_in(const struct zone *zone, struct pfn_range range)
 	return blocks;
 }
 
-/** Set the count; when it begins or ends to be 0, all harts learn it. */
-static void set_isolated(struct zone *zone, uint32_t blocks)
+/** So many more, or, wrapping, fewer; when the count begins or ends to be 0, all harts learn it. */
+static void add_isolated(struct zone *zone, uint32_t more)
 {
-	bool was = zone->isolated_blocks != 0;
-	zone->isolated_blocks = blocks;
-	if (was != (blocks != 0)) {
+	unsigned long flags = spin_lock_irqsave(&zone->lock);
+	const uint32_t was = zone->isolated_blocks;
+	zone->isolated_blocks = was + more;
+	spin_unlock_irqrestore(&zone->lock, flags);
+	if ((was != 0) != (was + more != 0)) {
 		page_cache_reroute();
 	}
 }
@@ -64,15 +66,15 @@ int zone_retag(struct zone *zone, struct pfn_range range, enum migratetype type)
 	uint32_t before = isolated_in(zone, range);
 	uint32_t now = type == MIGRATE_ISOLATE ? blocks : 0;
 	if (now > before) {
-		set_isolated(zone, zone->isolated_blocks + now - before);
+		add_isolated(zone, now - before);
 	}
 	int err = retag(zone, range, type);
 	if (err != 0 && now > before) {
-		set_isolated(zone, zone->isolated_blocks - (now - before));
+		add_isolated(zone, before - now);
 	} else if (now > before) {
 		page_cache_drain_all();
 	} else if (err == 0 && now < before) {
-		set_isolated(zone, zone->isolated_blocks - (before - now));
+		add_isolated(zone, now - before);
 	}
 	return err;
 }

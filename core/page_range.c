@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Exact sizes, pages by their address or in bulk, and giving back what was taken as single pages (exact frames: contig.c). Records of all frames are
- * populated before anything is taken apart, so that giving back, in any parts, needs no memory.
+ * Pages by address and in numbers; ranges that are no power of two: exact sizes and exact frames, as single pages. Records
+ * of all frames are populated before anything is taken apart, so that giving back, in any parts, needs no memory.
  */
 #define LOG_MODULE "page_alloc"
 #include "page_cache_private.h"
@@ -52,6 +52,30 @@ void frames_make_single(const struct zone *zone, struct pfn_range frames, unsign
 	__atomic_store_n(&first->word, word, __ATOMIC_RELEASE);
 }
 
+void *__get_free_pages(gfp_t gfp, unsigned int order)
+{
+	struct page *page = page_alloc_debug_flags != 0 ?
+				    page_alloc_any(gfp, order, PAGE_DEBUG_CALLER) :
+				    alloc_pages(gfp, order);
+	return page != NULL ? page_address(page) : NULL;
+}
+
+unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long count, struct page **pages)
+{
+	const uint64_t pc = PAGE_DEBUG_CALLER;
+	unsigned long i = 0;
+	for (; i < count; i++) {
+		if (pages[i] == NULL) {
+			pages[i] = page_alloc_debug_flags != 0 ? page_alloc_any(gfp, 0, pc) :
+								 alloc_pages(gfp, 0);
+		}
+		if (pages[i] == NULL) {
+			break;
+		}
+	}
+	return i;
+}
+
 void *alloc_pages_exact(size_t bytes, gfp_t gfp)
 {
 	if (bytes == 0 || bytes > PAGE_SIZE << MAX_PAGE_ORDER) {
@@ -82,30 +106,6 @@ void *alloc_pages_exact(size_t bytes, gfp_t gfp)
 		FPG_CHECK(zone_free_range(zone, rest, pc) == 0);
 	}
 	return page_address(page);
-}
-
-void *__get_free_pages(gfp_t gfp, unsigned int order)
-{
-	struct page *page = page_alloc_debug_flags != 0 ?
-				    page_alloc_any(gfp, order, PAGE_DEBUG_CALLER) :
-				    alloc_pages(gfp, order);
-	return page != NULL ? page_address(page) : NULL;
-}
-
-unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long count, struct page **pages)
-{
-	const uint64_t pc = PAGE_DEBUG_CALLER;
-	unsigned long i = 0;
-	for (; i < count; i++) {
-		if (pages[i] == NULL) {
-			pages[i] = page_alloc_debug_flags != 0 ? page_alloc_any(gfp, 0, pc) :
-								 alloc_pages(gfp, 0);
-		}
-		if (pages[i] == NULL) {
-			break;
-		}
-	}
-	return i;
 }
 
 struct zone *range_zone(struct pfn_range range)

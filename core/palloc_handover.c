@@ -14,10 +14,7 @@
 static int populate_heads(uint64_t start, uint64_t end, palloc_populate_fn populate, void *ctx)
 {
 	while (start < end) {
-		unsigned int by_size = log2_floor(end - start);
-		unsigned int order = start == 0 ? MAX_PAGE_ORDER : bit_lowest(start);
-		order = order < by_size ? order : by_size;
-		order = order < MAX_PAGE_ORDER ? order : MAX_PAGE_ORDER;
+		unsigned int order = range_piece_order(start, end, MAX_PAGE_ORDER);
 		int err = populate(ctx, (struct pfn_range){ pfn(start), pfn(start + 1) });
 		if (err != 0) {
 			return err;
@@ -26,9 +23,7 @@ static int populate_heads(uint64_t start, uint64_t end, palloc_populate_fn popul
 		start += 1ULL << order;
 		/* Whatever else begins in this chunk is populated with it. */
 		while (start < chunk_end && start < end) {
-			by_size = log2_floor(end - start);
-			order = bit_lowest(start);
-			start += 1ULL << (order < by_size ? order : by_size);
+			start += 1ULL << range_piece_order(start, end, MAX_PAGE_ORDER);
 		}
 	}
 	return 0;
@@ -86,12 +81,36 @@ static bool is_free(const struct palloc_run *run)
 	return run->state == PALLOC_RUN_FREE || run->state == PALLOC_RUN_PADDING;
 }
 
+/**
+ * Where pageblocks have types, the head of each: a backend with records may have to take blocks over several types apart,
+ * and the old one may have them whole, with a head at their start only. Return: 0 | what populate said
+ */
+static int populate_typed(const struct handover *h, struct pfn_range run)
+{
+	const struct pageblock_map *map = h->from->pageblocks;
+	const uint64_t mapped_end = map->base.n + map->blocks * PAGEBLOCK_NR_PAGES;
+	int err = 0;
+	for (uint64_t n = run.start.n; map->special != 0 && err == 0 && n < run.end.n;) {
+		const uint64_t block = ALIGN_DOWN(n, MAX_ORDER_NR_PAGES);
+		uint64_t next = block + MAX_ORDER_NR_PAGES;
+		next = next < mapped_end ? next : mapped_end;
+		if (pageblock_all_movable(map, (struct pfn_range){ pfn(block), pfn(next) })) {
+			n = next;
+			continue;
+		}
+		err = h->populate(h->ctx, (struct pfn_range){ pfn(n), pfn(n + 1) });
+		n = ALIGN_DOWN(n, PAGEBLOCK_NR_PAGES) + PAGEBLOCK_NR_PAGES;
+	}
+	return err;
+}
+
 static bool prepare_run(void *ctx, const struct palloc_run *run)
 {
 	struct handover *h = ctx;
 	if (run->state == PALLOC_RUN_FREE || run->state == PALLOC_RUN_PADDING ||
 	    run->state == PALLOC_RUN_ALLOCATED) {
 		h->err = palloc_populate_edges(run->range, h->populate, h->ctx);
+		h->err = h->err != 0 ? h->err : populate_typed(h, run->range);
 	}
 	return h->err == 0;
 }

@@ -16,8 +16,8 @@
 #include <errno.h>
 #include <string.h>
 
-/** Room for runs that memory given back late may add. */
-#define SPARE_RUNS 32U
+/** Room for runs that memory given back late may add: each split makes one, and so does the page it leaves half used. */
+#define SPARE_RUNS (2U * MEMBLOCK_LATE_SPLITS)
 
 static const struct palloc_meta_ops *meta_ops;
 

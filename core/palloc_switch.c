@@ -205,15 +205,20 @@ static int note_missing(void *ctx, struct pfn_range frames)
 static bool populate_zone(void *ctx, struct zone *zone)
 {
 	struct change *c = ctx;
+	bool needed;
 	int err;
 	do {
 		missing.count = 0;
 		unsigned long flags = spin_lock_irqsave(&zone->lock);
-		err = palloc_handover_ready(zone->palloc, palloc_spare(zone), note_missing, NULL);
+		/* Else what the old one would need to serve again, if another zone could not be moved. */
+		const struct palloc *to = palloc_spare(zone);
+		needed = (to->ops->caps & PALLOC_CAP_RECORDS) != 0;
+		err = palloc_handover_ready(zone->palloc, needed ? to : zone->palloc, note_missing,
+					    NULL);
 		spin_unlock_irqrestore(&zone->lock, flags);
 		for (uint32_t i = 0; i < missing.count; i++) {
 			if (zone_populate_all(zone, missing.frames[i]) != 0) {
-				return zone_done(c, zone, -ENOMEM);
+				return !needed || zone_done(c, zone, -ENOMEM);
 			}
 		}
 	} while (err == -EAGAIN);
@@ -268,7 +273,10 @@ static bool move_zone(void *ctx, struct zone *zone)
 	return zone_done(c, zone, err);
 }
 
-/** A zone that was moved goes back. It has the records for that: it had them before. */
+/**
+ * A zone that was moved goes back. It has the records for that: populate_zone() saw to it, and where it could not, the
+ * target keeps none, so no zone's move has failed.
+ */
 static bool move_back(void *ctx, struct zone *zone)
 {
 	struct palloc *from = zone->palloc;
@@ -419,15 +427,20 @@ static int change_with_areas(struct change *c)
 	return err;
 }
 
-int palloc_change(const struct palloc_ops *to, struct palloc_switch_report *report)
+/** Nobody else is at it. */
+static int change_to(const struct palloc_ops *to, struct palloc_switch_report *report)
 {
 	struct change c = { .to = to, .report = report };
-	report->to = to->name;
 	int err = refuse_target(&c);
 	if (err != 0) {
 		return err;
 	}
 	err = change_with_areas(&c);
+	if (err == -EAGAIN) {
+		(void)snprintf(report->why, sizeof(report->why),
+			       "memory was added at each of %u tries", TRIES);
+		return -EBUSY;
+	}
 	if (err != 0 && report->why[0] == '\0') {
 		(void)snprintf(report->why, sizeof(report->why), "%s: %s%s%s", to->name,
 			       errno_name(err), c.zone != NULL ? " for zone " : "",
@@ -436,16 +449,27 @@ int palloc_change(const struct palloc_ops *to, struct palloc_switch_report *repo
 	return err;
 }
 
-/** Nobody else is at it. */
+int palloc_change(const struct palloc_ops *to, struct palloc_switch_report *report)
+{
+	report->to = to->name;
+	if (__atomic_exchange_n(&busy, 1, __ATOMIC_ACQUIRE) != 0) {
+		(void)snprintf(report->why, sizeof(report->why), "another switch is under way");
+		return -EBUSY;
+	}
+	report->from = page_alloc_backend_name();
+	report->same = to == page_alloc_backend();
+	int err = report->same ? 0 : change_to(to, report);
+	__atomic_store_n(&busy, 0, __ATOMIC_RELEASE);
+	return err;
+}
+
 static int switch_to(const char *name, struct palloc_switch_report *report)
 {
 	const struct palloc_ops *to = palloc_choose(name, report->why, sizeof(report->why));
 	if (to == NULL) {
 		return strcmp(name, "cma") == 0 || palloc_find(name) != NULL ? -ENOTSUP : -ENOENT;
 	}
-	report->to = to->name;
-	report->same = to == page_alloc_backend();
-	return report->same ? 0 : palloc_change(to, report);
+	return palloc_change(to, report);
 }
 
 int palloc_switch(const char *name, struct palloc_switch_report *report)
@@ -456,12 +480,5 @@ int palloc_switch(const char *name, struct palloc_switch_report *report)
 		return -ENODEV;
 	}
 	spinlock_expect_none("palloc switch");
-	if (__atomic_exchange_n(&busy, 1, __ATOMIC_ACQUIRE) != 0) {
-		(void)snprintf(report->why, sizeof(report->why), "another switch is under way");
-		return -EBUSY;
-	}
-	report->from = page_alloc_backend_name();
-	int err = switch_to(name, report);
-	__atomic_store_n(&busy, 0, __ATOMIC_RELEASE);
-	return err;
+	return switch_to(name, report);
 }

@@ -27,7 +27,7 @@ void palloc_spare_drop(struct zone *zone);
 const struct palloc_ops *palloc_choose(const char *name, char *why, size_t why_bytes);
 
 /**
- * palloc_switch() for a backend that exists. One at a time: the caller sees to it.
+ * palloc_switch() for a backend that exists.
  * @report  all zero; filled as palloc_switch() does
  */
 FPG_MUST_CHECK int palloc_change(const struct palloc_ops *to, struct palloc_switch_report *report);

@@ -288,10 +288,8 @@ void count_free_blocks(uint64_t blocks[MAX_PAGE_ORDER + 1], struct pfn_range run
 {
 	uint64_t n = run.start.n;
 	while (n < run.end.n) {
-		unsigned int by_size = log2_floor(run.end.n - n);
-		unsigned int order = n == 0 ? MAX_PAGE_ORDER : bit_lowest(n);
-		order = order < by_size ? order : by_size;
-		if (order >= MAX_PAGE_ORDER) {
+		unsigned int order = range_piece_order(n, run.end.n, MAX_PAGE_ORDER);
+		if (order == MAX_PAGE_ORDER) {
 			uint64_t whole = (run.end.n - n) >> MAX_PAGE_ORDER;
 			blocks[MAX_PAGE_ORDER] += whole;
 			n += whole << MAX_PAGE_ORDER;

@@ -162,7 +162,7 @@ static bool change_block(struct zone *zone, pfn_t f, enum migratetype to)
 			want = zone->palloc->want;
 		}
 		spin_unlock_irqrestore(&zone->lock, flags);
-		if (err == -EAGAIN && zone_populate(zone, want) != 0) {
+		if (err == -EAGAIN && zone_populate_all(zone, want) != 0) {
 			return false;
 		}
 	} while (err == -EAGAIN);

@@ -100,7 +100,7 @@ int cmd_caches(struct monitor *m, int argc, char **argv)
 	(void)argv;
 	if (!m->json) {
 		zone_for_each(print_zone, &s);
-		out_printf(m->out, "%u caches were used; they hold %llu pages\n", s.caches,
+		out_printf(m->out, "caches used: %u; they hold %llu pages\n", s.caches,
 			   ull(s.pages));
 		return 0;
 	}

@@ -21,8 +21,9 @@ static void print_report(struct out *out, const struct palloc_switch_report *r)
 		return;
 	}
 	out_printf(out,
-		   "%s took over from %s: %llu pages free, %llu in use, in %llu runs, %u zones\n",
-		   r->to, r->from, ull(r->free_pages), ull(r->used_pages), ull(r->runs), r->zones);
+		   "%s took over from %s: %llu pages free, %llu in use, in %llu runs, %u zone%s\n",
+		   r->to, r->from, ull(r->free_pages), ull(r->used_pages), ull(r->runs), r->zones,
+		   r->zones == 1 ? "" : "s");
 	out_printf(out,
 		   "the other harts stood still for %llu instructions (tries: %u); metadata %s\n",
 		   ull(r->pause_instructions), r->tries,

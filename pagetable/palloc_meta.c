@@ -14,8 +14,9 @@ static void mark(const char *meta, size_t bytes)
 	for (size_t i = 0; i < bytes; i += PAGE_SIZE) {
 		struct pt_walk walk;
 		unsigned long flags = kernel_pt_lock();
-		FPG_CHECK(pt_walk(kernel_pt(), vaddr_of(meta + i), &walk) == 0 && walk.mapped);
+		int err = pt_walk(kernel_pt(), vaddr_of(meta + i), &walk);
 		kernel_pt_unlock(flags);
+		FPG_CHECK(err == 0 && walk.mapped);
 		pfn_to_page(phys_to_pfn(walk.phys))->owner = PAGE_OWNER_META;
 	}
 }

@@ -143,9 +143,9 @@ static void reach_bucket(struct buddy *b, uint64_t i)
 	b->ready[i / BITS_PER_WORD] |= 1ULL << (i % BITS_PER_WORD);
 }
 
-void buddy_reach_slow(struct buddy *b, uint64_t i, uint64_t last)
+void buddy_reach_slow(struct buddy *b, uint64_t first, uint64_t last)
 {
-	for (; i <= last; i++) {
+	for (uint64_t i = first; i <= last; i++) {
 		if (!bits_test(b->ready, i)) {
 			reach_bucket(b, i);
 		}
@@ -310,6 +310,7 @@ static void add_whole(struct palloc *pa, uint64_t start, uint64_t end)
 static int add_free_page(struct palloc *pa, uint64_t n)
 {
 	struct buddy *b = buddy_of(pa);
+	buddy_reach(b, n, n + 1);
 	if (buddy_record_missing(pa, n)) {
 		return -EAGAIN;
 	}
