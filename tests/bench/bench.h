@@ -14,6 +14,8 @@ struct bench_report {
 	struct out *out;
 	/** Lines printed by the row that runs. */
 	unsigned int lines;
+	/** What the row is about is not there: no line is expected. */
+	bool left_out;
 };
 
 struct bench {

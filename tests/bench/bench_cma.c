@@ -24,6 +24,7 @@ static int idle_row(struct bench_report *report, const char *name, unsigned long
 	struct cma *cma = cma_default();
 	uint64_t cost = 0;
 	if (cma == NULL) {
+		report->left_out = true;
 		return 0;
 	}
 	page_cache_drain_all();
@@ -103,6 +104,7 @@ static int full_1024(struct bench_report *report)
 	uint64_t cost = 0;
 	int err = 0;
 	if (cma == NULL) {
+		report->left_out = true;
 		return 0;
 	}
 	movable_owner_start(false);
@@ -197,6 +199,7 @@ static int anon_1024(struct bench_report *report)
 	uint64_t cost = 0;
 	int err = 0;
 	if (cma == NULL) {
+		report->left_out = true;
 		return 0;
 	}
 	for (unsigned int i = 0; err == 0 && i < WARM_UPS; i++) {
