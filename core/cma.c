@@ -268,6 +268,17 @@ struct cma *cma_of_frame(pfn_t f)
 	return NULL;
 }
 
+bool cma_range_allowed(struct pfn_range range, gfp_t gfp)
+{
+	for (const struct cma *cma = cma_list; cma != NULL; cma = cma->next) {
+		if (range.start.n < cma->range.end.n && cma->range.start.n < range.end.n &&
+		    (!cma->lent || !(gfp & __GFP_MOVABLE))) {
+			return false;
+		}
+	}
+	return true;
+}
+
 bool cma_is_given_out(const struct cma *cma, pfn_t f)
 {
 	const uint64_t first = ALIGN_DOWN(f.n, 1ULL << cma->order_per_bit);

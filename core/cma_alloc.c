@@ -67,6 +67,9 @@ static int give_back(struct cma *cma, struct pfn_range frames, uint64_t pc)
 	const bool clear = cma->lent && !zone_has(cma->zone, PALLOC_CAP_RECORDS);
 	if (clear) {
 		frame_table_clear(frames);
+	} else if (!cma->lent) {
+		/* Whatever their user noted there. */
+		frames_make_single(cma->zone, frames, MIGRATE_CMA);
 	}
 	do {
 		unsigned long flags = cma_lock(cma);

@@ -10,6 +10,7 @@
 #include "contig_private.h"
 
 #include "fpg/base/range.h"
+#include "fpg/core/cma.h"
 #include "fpg/core/fail_boot.h"
 #include "fpg/port/port.h"
 
@@ -150,7 +151,10 @@ static int get_all(struct contig *c, struct migrate_result *result)
 			contig_isolate(c);
 		}
 		err = claim_all_free(c, round > 0);
-		if (err == 0 && !contig_complete(c)) {
+		if (err != 0) {
+			/* Records of what is free could not be had. */
+			migrate_blocker_of(c->first, MIGRATE_REASON_NO_TARGET, &result->blocker);
+		} else if (!contig_complete(c)) {
 			err = migrate_frames(blocks_of(c->range), &control, result);
 		}
 		if (contig_complete(c)) {
@@ -227,6 +231,10 @@ static int alloc_range_for(struct pfn_range range, gfp_t gfp, uint64_t pc,
 	}
 	if (!zone_has(zone, PALLOC_CAP_CLAIM | PALLOC_CAP_SUBFREE)) {
 		return -ENOTSUP;
+	}
+	if (FPG_ENABLED(CONFIG_CMA) && !cma_range_allowed(range, gfp)) {
+		migrate_blocker_of(pfn_to_page(range.start), MIGRATE_REASON_CMA, &result->blocker);
+		return -EBUSY;
 	}
 	int err = fail_boot_now("alloc_contig_range") ? -ENOMEM : zone_populate_all(zone, range);
 	if (err == 0) {

@@ -184,7 +184,10 @@ static void isolate_block(struct contig *c, uint64_t start)
 	    isolated_by_us(c, start)) {
 		return;
 	}
+	/* Atomic reserves come and go under the lock, and not while range_busy is set: see highatomic_reserve(). */
+	unsigned long flags = spin_lock_irqsave(&c->zone->lock);
 	const enum migratetype type = pageblock_type(&c->zone->pageblocks, frames.start);
+	spin_unlock_irqrestore(&c->zone->lock, flags);
 	if (type != MIGRATE_ISOLATE && zone_retag(c->zone, frames, MIGRATE_ISOLATE) == 0) {
 		c->block[c->isolated].start = start;
 		c->block[c->isolated].type = type;

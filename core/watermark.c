@@ -148,7 +148,9 @@ static bool change_block(struct zone *zone, pfn_t f, enum migratetype to)
 	int err;
 	do {
 		unsigned long flags = spin_lock_irqsave(&zone->lock);
+		/* Who empties a range puts back the types that it found. */
 		bool is = range.start.n >= zone->span.start.n && range.end.n <= zone->span.end.n &&
+			  __atomic_load_n(&zone->range_busy, __ATOMIC_RELAXED) == 0 &&
 			  (to == MIGRATE_HIGHATOMIC ?
 				   pageblock_type(&zone->pageblocks, f) < MIGRATE_HIGHATOMIC &&
 					   highatomic_room(zone) :

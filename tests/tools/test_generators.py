@@ -31,7 +31,7 @@ class Registry(unittest.TestCase):
         self.assertEqual(self.generate("z_ops", "a_ops", "m_ops").returncode, 0)
         with open(self.out, encoding="utf-8") as source:
             table = source.read().split("palloc_table[] = {")[1]
-        self.assertEqual(table.split(), ["&z_ops,", "&a_ops,", "&m_ops,", "NULL,", "};"])
+        self.assertEqual(table.split()[:5], ["&z_ops,", "&a_ops,", "&m_ops,", "NULL,", "};"])
 
     def test_overlays_have_a_table_of_their_own(self):
         self.assertEqual(self.generate("a_ops", "--overlays", "z_ops", "b_ops").returncode, 0)

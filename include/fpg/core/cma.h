@@ -133,6 +133,8 @@ int cma_for_each_area(int (*it)(struct cma *cma, void *data), void *data);
 struct cma *cma_by_name(const char *name);
 /** The area that frame @f lies in, or NULL; and whether cma_alloc() gave it out. */
 struct cma *cma_of_frame(pfn_t f);
+/** alloc_contig_range() may take @range: areas in it are lent, and then to movable requests only. */
+bool cma_range_allowed(struct pfn_range range, gfp_t gfp);
 bool cma_is_given_out(const struct cma *cma, pfn_t f);
 /** The zone's allocator has the frames that are not given out. */
 bool cma_is_lent(const struct cma *cma);

@@ -17,6 +17,8 @@
  *
  * Several movers may be at work: one that finds a page isolated by another is told -EBUSY.
  *
+ * None of them may call cma_*(), alloc_contig_range(), compact_*() or palloc_switch(): whoever moves is in one of these.
+ *
  * A pin is a reference above the first: whoever needs a page to stay where it is takes one under the owner's lock.
  */
 #pragma once
