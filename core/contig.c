@@ -267,7 +267,9 @@ int alloc_contig_range(struct pfn_range range, gfp_t gfp, pfn_t *blocker)
 	int err = alloc_range_for(range, gfp, PAGE_DEBUG_CALLER, &result);
 	if (blocker != NULL && result.blocker.reason != MIGRATE_REASON_NONE &&
 	    (err == -EBUSY || err == -ENOMEM)) {
-		*blocker = result.blocker.frame;
+		/* The block in the way may begin before the range. */
+		const pfn_t frame = result.blocker.frame;
+		*blocker = frame.n > range.start.n ? frame : range.start;
 	}
 	return err;
 }
