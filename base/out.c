@@ -62,7 +62,10 @@ static void piece_put(struct piece *p, const char *s, size_t n)
 static void piece_fill(struct piece *p, char c, int n)
 {
 	for (; n > 0; n--) {
-		piece_put(p, &c, 1);
+		p->buf[p->used++] = c;
+		if (p->used == PIECE_BYTES) {
+			piece_flush(p);
+		}
 	}
 }
 
@@ -99,8 +102,10 @@ static void put_number(struct piece *p, const struct conversion *c, const char *
 	if (!c->left) {
 		piece_fill(p, ' ', pad);
 	}
-	piece_put(p, sign, strlen(sign));
-	piece_put(p, prefix, strlen(prefix));
+	if (lead != 0) {
+		piece_put(p, sign, strlen(sign));
+		piece_put(p, prefix, strlen(prefix));
+	}
 	piece_fill(p, '0', zeros);
 	piece_put(p, digits + sizeof(digits) - (size_t)n, (size_t)n);
 	if (c->left) {

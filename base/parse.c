@@ -109,8 +109,11 @@ const char *format_size(char *buf, size_t buf_bytes, uint64_t bytes)
 	if (bytes >> (unit * 10) < LONG_NUMBER) {
 		uint64_t halves = unit != 0 ? bytes >> (unit * 10 - 1) : 2 * bytes;
 		const char name[] = { ' ', unit != 0 ? units[unit - 1] : 'B', '\0' };
-		out_printf(&b.out, "%" PRIu64 "%s%s%s", halves / 2, halves % 2 != 0 ? ".5" : "",
-			   name, unit != 0 ? "iB" : "");
+		/* The boot log has many of these, and text costs less than conversions. */
+		out_printf(&b.out, "%" PRIu64, halves / 2);
+		out_puts(&b.out, halves % 2 != 0 ? ".5" : "");
+		out_puts(&b.out, name);
+		out_puts(&b.out, unit != 0 ? "iB" : "");
 		return buf;
 	}
 	/* Too long to be read: say that it is not exact. */

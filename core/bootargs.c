@@ -73,6 +73,17 @@ FPG_INIT static int arg_memtest(struct bootargs *args, const char *value)
 	return 0;
 }
 
+FPG_INIT static int arg_maxcpus(struct bootargs *args, const char *value)
+{
+	uint64_t harts;
+	if (value == NULL || parse_size_all(value, &harts) != 0 || harts == 0 ||
+	    harts > UINT32_MAX) {
+		return -EINVAL;
+	}
+	args->max_harts = (uint32_t)harts;
+	return 0;
+}
+
 FPG_INIT static int arg_loglevel(struct bootargs *args, const char *value)
 {
 	enum log_level level;
@@ -122,6 +133,15 @@ FPG_INIT static int arg_palloc(struct bootargs *args, const char *value)
 	return 0;
 }
 
+FPG_INIT static int arg_page_poison(struct bootargs *args, const char *value)
+{
+	if (value != NULL) {
+		return -EINVAL;
+	}
+	args->page_poison = true;
+	return 0;
+}
+
 FPG_INIT static int arg_run(struct bootargs *args, const char *value)
 {
 	if (value == NULL) {
@@ -142,6 +162,7 @@ FPG_INITCONST static const struct {
 	{ "movablecore", bootargs_movablecore },
 	{ "satp", arg_satp },
 	{ "memtest", arg_memtest },
+	{ "maxcpus", arg_maxcpus },
 	{ "loglevel", arg_loglevel },
 	{ "debug_pagealloc", arg_debug_pagealloc },
 	{ "page_owner", arg_page_owner },
@@ -149,6 +170,7 @@ FPG_INITCONST static const struct {
 	{ "memblock", arg_memblock },
 	{ "fail_boot", arg_fail_boot },
 	{ "palloc", arg_palloc },
+	{ "page_poison", arg_page_poison },
 	{ "run", arg_run },
 };
 

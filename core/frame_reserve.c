@@ -95,7 +95,7 @@ int zone_populate_all(struct zone *zone, struct pfn_range frames)
 	return 0;
 }
 
-void frame_reserve_refill(struct zone *zone)
+void frame_reserve_refill_now(struct zone *zone)
 {
 	struct frame_reserve *reserve = &zone->reserve;
 	if (reserve->count * 2 > reserve->goal ||

@@ -21,38 +21,50 @@ const char *migratetype_name(enum migratetype type)
 
 /** Without a DMA zone its memory is DMA32's. */
 #define DMA_ZONE (FPG_ENABLED(CONFIG_ZONE_DMA) ? ZONE_DMA : ZONE_DMA32)
+#define BAD	 MAX_NR_ZONES
 
-/**
- * Indexed by __GFP_DMA | __GFP_DMA32 | __GFP_MOVABLE; MAX_NR_ZONES marks what contradicts itself.
+/*
+ * Every combination of __GFP_DMA, __GFP_DMA32, __GFP_MOVABLE and __GFP_RECLAIMABLE: the highest zone it may be served
+ * from, or BAD. What is wrong with a bad one stands in gfp_bad[].
  */
-enum zone_type gfp_zone(gfp_t gfp)
-{
-	static const uint8_t zones[8] = {
-		[0] = ZONE_NORMAL,
-		[__GFP_DMA] = DMA_ZONE,
-		[__GFP_DMA32] = ZONE_DMA32,
-		[__GFP_DMA | __GFP_DMA32] = MAX_NR_ZONES,
-		[__GFP_MOVABLE] = ZONE_MOVABLE,
-		[__GFP_MOVABLE | __GFP_DMA] = DMA_ZONE,
-		[__GFP_MOVABLE | __GFP_DMA32] = ZONE_DMA32,
-		[__GFP_MOVABLE | __GFP_DMA | __GFP_DMA32] = MAX_NR_ZONES,
-	};
-	return (enum zone_type)zones[gfp & 7];
-}
+const uint8_t gfp_zone_table[GFP_ZONE_COMBINATIONS] = {
+	[0] = ZONE_NORMAL,
+	[__GFP_DMA] = DMA_ZONE,
+	[__GFP_DMA32] = ZONE_DMA32,
+	[__GFP_DMA | __GFP_DMA32] = BAD,
+	[__GFP_MOVABLE] = ZONE_MOVABLE,
+	[__GFP_MOVABLE | __GFP_DMA] = DMA_ZONE,
+	[__GFP_MOVABLE | __GFP_DMA32] = ZONE_DMA32,
+	[__GFP_MOVABLE | __GFP_DMA | __GFP_DMA32] = BAD,
+	[__GFP_RECLAIMABLE] = ZONE_NORMAL,
+	[__GFP_RECLAIMABLE | __GFP_DMA] = DMA_ZONE,
+	[__GFP_RECLAIMABLE | __GFP_DMA32] = ZONE_DMA32,
+	[__GFP_RECLAIMABLE | __GFP_DMA | __GFP_DMA32] = BAD,
+	[__GFP_RECLAIMABLE | __GFP_MOVABLE] = BAD,
+	[__GFP_RECLAIMABLE | __GFP_MOVABLE | __GFP_DMA] = BAD,
+	[__GFP_RECLAIMABLE | __GFP_MOVABLE | __GFP_DMA32] = BAD,
+	[__GFP_RECLAIMABLE | __GFP_MOVABLE | __GFP_DMA | __GFP_DMA32] = BAD,
+};
+
+/** The first row whose flags are all set says why; a row with 0 flags means any flag that is not known. */
+static const struct {
+	gfp_t flags;
+	const char *why;
+} gfp_bad[] = {
+	{ __GFP_DMA | __GFP_DMA32, "__GFP_DMA and __GFP_DMA32 contradict each other" },
+	{ __GFP_MOVABLE | __GFP_RECLAIMABLE,
+	  "__GFP_MOVABLE and __GFP_RECLAIMABLE contradict each other" },
+	{ __GFP_NOFAIL, "__GFP_NOFAIL is not served: an allocation may fail" },
+	{ 0, "unknown flag" },
+};
 
 const char *gfp_refusal(gfp_t gfp)
 {
-	if (gfp_zone(gfp) == MAX_NR_ZONES) {
-		return "__GFP_DMA and __GFP_DMA32 contradict each other";
-	}
-	if ((gfp & __GFP_MOVABLE) && (gfp & __GFP_RECLAIMABLE)) {
-		return "__GFP_MOVABLE and __GFP_RECLAIMABLE contradict each other";
-	}
-	if (gfp & __GFP_NOFAIL) {
-		return "__GFP_NOFAIL is not served: an allocation may fail";
-	}
-	if (gfp & ~__GFP_ALL) {
-		return "unknown flag";
+	for (size_t i = 0; i < ARRAY_SIZE(gfp_bad); i++) {
+		gfp_t flags = gfp_bad[i].flags;
+		if (flags != 0 ? (gfp & flags) == flags : (gfp & ~__GFP_ALL) != 0) {
+			return gfp_bad[i].why;
+		}
 	}
 	return NULL;
 }

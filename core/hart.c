@@ -10,6 +10,7 @@
 
 #include "fpg/base/assert.h"
 #include "fpg/base/bits.h"
+#include "fpg/core/page_cache.h"
 #include "fpg/port/port.h"
 
 static struct hart_block boot_block = {
@@ -26,6 +27,9 @@ void hart_init(void)
 {
 	boot_block.hart.id = port_hart_id();
 	boot_block.hart.area = port_hart_head();
+	if (boot_block.hart.slot[HART_SLOT_PAGE_CACHE] == NULL) {
+		page_cache_hart_none(&boot_block.hart);
+	}
 	port_hart_set_local(&boot_block);
 	port_ipi_register(hart_handle_ipi);
 	port_irq_enable_sources();
@@ -43,6 +47,7 @@ bool hart_table_add(struct hart_block *block)
 		return false;
 	}
 	block->hart.index = index;
+	page_cache_hart_none(&block->hart);
 	blocks[index] = block;
 	__atomic_store_n(&block_count, index + 1, __ATOMIC_RELEASE);
 	return true;

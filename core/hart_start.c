@@ -14,9 +14,11 @@
 #include "fpg/base/range.h"
 #include "fpg/core/devicetree.h"
 #include "fpg/core/log.h"
+#include "fpg/core/page_cache.h"
 #include "fpg/port/port.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 
 #define ARRIVAL_SECONDS 2U
@@ -228,17 +230,24 @@ static void describe(struct hart_block *block, const struct dt_cpu *cpu)
 
 /**
  * Enter the harts of the device tree, those to start (@fit) or the others.
+ * @most  harts to start, by their order in the tree
  * @next  in and out: the next unused block
  */
 static hart_mask_t enter(const struct dt_facts *facts, bool fit, const char *all_unused,
-			 struct hart_block **next)
+			 unsigned int most, struct hart_block **next)
 {
 	hart_mask_t mask = 0;
+	unsigned int able = 0;
 	for (uint32_t i = 0; i < facts->cpu_count; i++) {
 		const struct dt_cpu *cpu = &facts->cpus[i];
 		const char *why = unfit(cpu);
-		why = why != NULL ? why : all_unused;
-		if (cpu->hart == port_hart_id() || (why == NULL) != fit) {
+		if (cpu->hart == port_hart_id()) {
+			continue;
+		}
+		if (why == NULL) {
+			why = able++ < most ? all_unused : "maxcpus= allows no more";
+		}
+		if ((why == NULL) != fit) {
 			continue;
 		}
 		struct hart_block *block = *next;
@@ -258,17 +267,43 @@ static hart_mask_t enter(const struct dt_facts *facts, bool fit, const char *all
 	return mask;
 }
 
+bool hart_boot_node(const struct dt_facts *facts)
+{
+	const struct dt_cpu *cpu = dt_cpu_of_hart(facts, port_hart_id());
+	if (cpu != NULL) {
+		this_hart()->nid = cpu->nid;
+	}
+	return cpu != NULL;
+}
+
 /** The boot hart as the device tree describes it. Return: how many others it describes */
 static uint32_t look_at_tree(const struct dt_facts *facts)
 {
-	const struct dt_cpu *cpu = dt_cpu_of_hart(facts, port_hart_id());
-	if (cpu == NULL) {
+	if (!hart_boot_node(facts)) {
 		pr_warn("the device tree does not describe hart %" PRIu64 ", which runs this",
 			port_hart_id());
 		return facts->cpu_count;
 	}
-	this_hart()->nid = cpu->nid;
 	return facts->cpu_count - 1;
+}
+
+static int make_caches(void *arg)
+{
+	(void)arg;
+	return page_cache_hart_start();
+}
+
+/** Page caches for those that came, one after the other: so each boot allocates in the same order. */
+static void give_caches(void)
+{
+	for (hart_mask_t m = harts_online() & ~hart_mask_of(hart_index()); m != 0; m &= m - 1) {
+		unsigned int index = bit_lowest(m);
+		int err = hart_run_on(index, "page caches", make_caches, NULL);
+		if (err != 0) {
+			pr_warn("hart %" PRIu64 " has no page caches (%s): it allocates slowly",
+				hart_block(index)->hart.id, errno_name(err));
+		}
+	}
 }
 
 static void log_result(void)
@@ -294,9 +329,13 @@ unsigned int harts_start(const struct dt_facts *facts, const struct hart_start_e
 		if (none != NULL) {
 			pr_info("one hart: the firmware has no hart state management (HSM)");
 		}
-		hart_mask_t asked = enter(facts, true, none, &next);
-		(void)enter(facts, false, none, &next);
+		const unsigned int most = env->max_harts != 0 ? env->max_harts - 1 : UINT_MAX;
+		hart_mask_t asked = enter(facts, true, none, most, &next);
+		(void)enter(facts, false, none, most, &next);
 		wait_for(start_all(asked, env));
+		if (page_cache_possible()) {
+			give_caches();
+		}
 	}
 	port_irq_unmask();
 	this_hart()->doing = "monitor";

@@ -154,6 +154,10 @@ static void say_zone(struct why *w)
 		say(w, "It was allocated from zone %s of node %d (page allocator %s) for the %s.",
 		    zone, w->row.nid, backend, ledger_kind_name((enum ledger_kind)w->row.kind));
 		break;
+	case LEDGER_PACKED:
+		say(w, "Small boot allocations share it: zone %s of node %d (page allocator %s).",
+		    zone, w->row.nid, backend);
+		break;
 	case LEDGER_CACHED:
 		say(w, "It is free, in a hart's cache of zone %s of node %d.", zone, w->row.nid);
 		break;

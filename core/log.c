@@ -216,9 +216,11 @@ static size_t make_line(struct out_buffer *b, enum log_level level, const char *
 			const char *fmt, va_list ap)
 {
 	put_time(&b->out);
-	out_printf(&b->out, "%s: ", module);
+	out_puts(&b->out, module);
+	out_puts(&b->out, ": ");
 	if (level <= LOG_WARN) {
-		out_printf(&b->out, "%s: ", level_names[level]);
+		out_puts(&b->out, level_names[level]);
+		out_puts(&b->out, ": ");
 	}
 	size_t text = b->used;
 	out_vprintf(&b->out, fmt, ap);

@@ -11,9 +11,6 @@
 #include <errno.h>
 #include <inttypes.h>
 
-/** Splits that ends of reservations may cost after the hand-over, when tables cannot grow any more. */
-#define SPARE_ENTRIES 64
-
 void memblock_set_release(memblock_release_fn fn, void *ctx)
 {
 	memblock_state.release = fn;
@@ -64,13 +61,14 @@ unsigned long memblock_free_all(void)
 	struct memblock_cursor c = { .a = &memblock.memory,
 				     .b = &memblock.reserved,
 				     .nid = NUMA_NO_NODE };
-	struct memblock_room spare = { .reserved = SPARE_ENTRIES };
+	struct memblock_room spare = { .reserved = MEMBLOCK_LATE_SPLITS };
 
 	if (memblock_refuse("memblock_free_all")) {
 		return 0;
 	}
 	if (memblock_clear_hotplug(0, PHYS_ADDR_MAX) != 0 || memblock_room(&spare) != 0) {
-		pr_warn("fewer than %d reservations can end after the hand-over", SPARE_ENTRIES);
+		pr_warn("fewer than %d reservations can end after the hand-over",
+			MEMBLOCK_LATE_SPLITS);
 	}
 	memblock_state.handed_over = true;
 	return release_walk(&c, 0, PHYS_ADDR_MAX);

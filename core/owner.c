@@ -2,10 +2,13 @@
 /* Names of owners, stages and rules, and the stage the boot is in. */
 #include "fpg/core/owner.h"
 
+#include "fpg/core/boot_phase.h"
+
 enum boot_stage boot_stage_now;
 
 void boot_stage_set(enum boot_stage stage)
 {
+	boot_phase_change(boot_stage_get());
 	boot_stage_now = stage;
 }
 

@@ -8,13 +8,16 @@
  * memblock_free_all(); what memblock gave out stays reserved and is in the ledger from there.
  */
 #define LOG_MODULE "page_alloc"
-#include "page_alloc_private.h"
+#include "bootmem_private.h"
+#include "page_cache_private.h"
+#include "palloc_switch_private.h"
 #include "zone_private.h"
 
 #include "fpg/base/errno.h"
 #include "fpg/base/parse.h"
 #include "fpg/base/range.h"
 #include "fpg/core/fail_boot.h"
+#include "fpg/core/fail_page_alloc.h"
 #include "fpg/core/ledger.h"
 #include "fpg/core/log.h"
 #include "fpg/core/memblock_iter.h"
@@ -29,6 +32,23 @@
 
 /* ---- which backend --------------------------------------------------------------------------- */
 
+static const struct palloc_ops *backend;
+
+void page_alloc_set_backend(const struct palloc_ops *ops)
+{
+	backend = ops;
+}
+
+const struct palloc_ops *page_alloc_backend(void)
+{
+	return backend;
+}
+
+const char *page_alloc_backend_name(void)
+{
+	return backend != NULL ? backend->name : "none";
+}
+
 static const struct palloc_ops *default_backend(void)
 {
 	const struct palloc_ops *ops = palloc_find(CONFIG_PALLOC_DEFAULT);
@@ -37,36 +57,39 @@ static const struct palloc_ops *default_backend(void)
 
 static const struct palloc_ops *choose_backend(const char *choice)
 {
-	char names[128];
+	char why[200];
 	const struct palloc_ops *standard = default_backend();
 	if (choice == NULL || choice[0] == '\0') {
 		return standard;
 	}
-	const struct palloc_ops *ops = palloc_find(choice);
-	if (strcmp(choice, "cma") == 0 || (ops != NULL && (ops->caps & PALLOC_CAP_OVERLAY))) {
-		pr_warn("palloc=%s: cma is an overlay; choose bootmem or buddy. Using %s", choice,
-			standard->name);
-		return standard;
-	}
+	const struct palloc_ops *ops = palloc_choose(choice, why, sizeof(why));
 	if (ops == NULL) {
-		pr_warn("palloc=%s: no such page allocator; there are: %s. Using %s", choice,
-			palloc_names(names, sizeof(names)), standard->name);
-		return standard;
+		pr_warn("palloc=%s: %s. Using %s", choice, why, standard->name);
 	}
-	return ops;
+	return ops != NULL ? ops : standard;
 }
 
 /* ---- an instance a zone ---------------------------------------------------------------------- */
 
-/** Zeroed memory of the zone's node that stays @kind's for good; NULL is logged. */
-static void *boot_alloc(const struct zone *zone, size_t bytes, enum owner_kind kind)
+/** Memory of the zone's node that stays @kind's for good, as it is; NULL is logged. */
+static void *boot_alloc_raw(const struct zone *zone, size_t bytes, enum owner_kind kind)
 {
-	void *p = memblock_alloc_owned(bytes, PAGE_SIZE, MEMBLOCK_LOW_LIMIT,
-				       MEMBLOCK_ALLOC_ACCESSIBLE, zone->nid,
-				       mem_owner(kind, RULE_ALLOC, -1));
-	if (p == NULL) {
+	phys_addr_t pa = memblock_phys_alloc_owned(bytes, PAGE_SIZE, MEMBLOCK_LOW_LIMIT,
+						   MEMBLOCK_ALLOC_ACCESSIBLE, zone->nid,
+						   mem_owner(kind, RULE_ALLOC, -1));
+	if (pa == 0) {
 		pr_err("node %d, zone %s: no %zu bytes for %s", zone->nid, zone_name(zone->type),
 		       bytes, owner_kind_name(kind));
+		return NULL;
+	}
+	return port_phys_to_virt(pa);
+}
+
+static void *boot_alloc(const struct zone *zone, size_t bytes, enum owner_kind kind)
+{
+	void *p = boot_alloc_raw(zone, bytes, kind);
+	if (p != NULL) {
+		memset(p, 0, bytes);
 	}
 	return p;
 }
@@ -93,8 +116,9 @@ static int reserve_init(struct zone *zone)
 		return -ENOMEM;
 	}
 	for (uint32_t i = 0; i < reserve->goal; i++) {
-		(void)frame_reserve_put(reserve, base + (phys_addr_t)i * PAGE_SIZE);
+		reserve->pages[i] = base + (phys_addr_t)i * PAGE_SIZE;
 	}
+	reserve->count = reserve->goal;
 	return 0;
 }
 
@@ -105,8 +129,9 @@ static int instance_init(struct zone *zone, const struct palloc_ops *ops)
 					    .harts = 1,
 					    .max_runs = most_runs() };
 	size_t bytes = ops->meta_bytes(&geometry);
-	void *words = boot_alloc(zone, pageblock_map_bytes(zone->span), OWNER_ZONES);
-	void *meta = boot_alloc(zone, bytes, OWNER_BACKEND_META);
+	void *words = boot_alloc_raw(zone, pageblock_map_bytes(zone->span), OWNER_ZONES);
+	void *meta = (ops->caps & PALLOC_CAP_CLEARS ? boot_alloc_raw : boot_alloc)(
+		zone, ALIGN_UP(bytes, PAGE_SIZE), OWNER_BACKEND_META);
 	if (words == NULL || meta == NULL) {
 		return -ENOMEM;
 	}
@@ -147,12 +172,18 @@ static bool start_zone(void *ctx, struct zone *zone)
 
 /* ---- records at the ends of free ranges ------------------------------------------------------ */
 
+/** Records of so many chunks are made in a round. */
+#define ROUND_CHUNKS 16U
+
 /** Pages that back them, taken so that what is left joins free memory again in one piece. */
 struct pool {
 	phys_addr_t base;
 	uint64_t pages;
 	uint64_t used;
-	uint64_t missing;
+	/** The first frames without records; `more`: there are others. */
+	struct pfn_range missing[ROUND_CHUNKS];
+	unsigned int count;
+	bool more;
 };
 
 static phys_addr_t pool_take(void *ctx)
@@ -175,20 +206,25 @@ static void pool_give(void *ctx, phys_addr_t pa)
 	pool->used--;
 }
 
-static int pool_count(void *ctx, struct pfn_range frames)
+static int note_missing(void *ctx, struct pfn_range frames)
 {
 	struct pool *pool = ctx;
-	pool->missing += !frame_table_populated(frames);
+	if (frame_table_populated(frames)) {
+		return 0;
+	}
+	if (pool->count == ROUND_CHUNKS) {
+		pool->more = true;
+		return -ENOSPC;
+	}
+	pool->missing[pool->count++] = frames;
 	return 0;
 }
 
-static int pool_populate(void *ctx, struct pfn_range frames)
-{
-	return frame_table_populate(frames, pool_take, pool_give, ctx);
-}
-
-/** Apply @fn to the records that the ends of each free range need, zone by zone. */
-static int each_edge(palloc_populate_fn fn, struct pool *pool)
+/**
+ * Find out which records the ends of free ranges lack, zone by zone.
+ * @within  only of ranges that have some of these frames
+ */
+static void find_missing(struct pool *pool, struct pfn_range within)
 {
 	phys_addr_t start, end;
 	uint64_t i;
@@ -197,18 +233,19 @@ static int each_edge(palloc_populate_fn fn, struct pool *pool)
 				&end, &nid) {
 		struct pfn_range frames = { phys_to_pfn(ALIGN_UP(start, PAGE_SIZE)),
 					    phys_to_pfn(end) };
+		if (pfn_range_pages(pfn_range_common(frames, within)) == 0) {
+			continue;
+		}
 		while (frames.start.n < frames.end.n) {
 			struct zone *zone = pfn_to_zone(frames.start);
 			struct pfn_range part =
 				zone != NULL ? pfn_range_common(frames, zone->span) : frames;
-			int err = palloc_populate_edges(part, fn, pool);
-			if (err != 0) {
-				return err;
+			if (palloc_populate_edges(part, note_missing, pool) != 0) {
+				return;
 			}
 			frames.start = part.end;
 		}
 	}
-	return 0;
 }
 
 /** Tables above a page of records that may have to be made with it. */
@@ -233,7 +270,7 @@ static bool pool_fill(struct pool *pool, uint64_t pages)
 }
 
 /** Give back what was not used. Return: 0 | what memblock said */
-static int pool_drop(struct pool *pool)
+static int pool_drop(const struct pool *pool)
 {
 	uint64_t left = (pool->pages - pool->used) * PAGE_SIZE;
 	phys_addr_t base = pool->base + (memblock_bottom_up() ? pool->used * PAGE_SIZE : 0);
@@ -241,25 +278,35 @@ static int pool_drop(struct pool *pool)
 }
 
 /**
- * Taking pages for records moves the ends of free ranges, so this goes round until nothing is
- * missing; the new end lies beside the old one, most often in the same chunk. More rounds come only
- * where memory is in many small pieces.
+ * Taking pages for records moves an end of a free range, so this goes round until nothing is
+ * missing; the new end lies beside the old one, most often in the same chunk. What was missing
+ * before pages were taken is made, whether it still is or not, so each round gets further. Only the
+ * range they were taken from has changed.
  */
 static int populate_edges(void)
 {
+	const struct pfn_range all = { { 0 }, { UINT64_MAX } };
+	struct pfn_range within = all;
 	for (;;) {
 		struct pool pool = { 0 };
-		(void)each_edge(pool_count, &pool);
-		if (pool.missing == 0) {
+		int err = 0;
+		find_missing(&pool, within);
+		if (pool.count == 0) {
 			return 0;
 		}
-		if (!pool_fill(&pool, pool.missing * (1 + TABLE_LEVELS))) {
+		if (!pool_fill(&pool, (uint64_t)pool.count * (1 + TABLE_LEVELS))) {
 			break;
 		}
-		(void)each_edge(pool_populate, &pool);
+		for (unsigned int i = 0; i < pool.count && err == 0; i++) {
+			err = frame_table_populate(pool.missing[i], pool_take, pool_give, &pool);
+		}
 		if (pool_drop(&pool) != 0 || pool.used == 0) {
 			break;
 		}
+		const uint64_t first = pool.base >> PAGE_SHIFT;
+		within = err == 0 && !pool.more ?
+				 (struct pfn_range){ pfn(first - 1), pfn(first + pool.pages + 1) } :
+				 all;
 	}
 	pr_err("no pages for the frame table's first records");
 	return -ENOMEM;
@@ -269,13 +316,13 @@ static int populate_edges(void)
 
 static int zone_add_free(struct zone *zone, struct pfn_range frames)
 {
-	struct palloc *pa = zone->palloc;
 	struct palloc_run run = { .range = frames,
 				  .state = PALLOC_RUN_FREE,
 				  .type = MIGRATE_MOVABLE };
 	int err;
 	do {
 		unsigned long flags = spin_lock_irqsave(&zone->lock);
+		struct palloc *pa = zone->palloc;
 		struct pfn_range want = { { 0 }, { 0 } };
 		err = pa->ops->add(pa, &run);
 		if (err == 0) {
@@ -292,6 +339,9 @@ static int zone_add_free(struct zone *zone, struct pfn_range frames)
 	} while (err == -EAGAIN);
 	return err;
 }
+
+/** memblock's free memory was taken over. */
+static bool started;
 
 /** memblock's release function: bytes in, whole frames to their zones. */
 static void release(void *ctx, phys_addr_t base, phys_addr_t size, int nid)
@@ -316,6 +366,10 @@ static void release(void *ctx, phys_addr_t base, phys_addr_t size, int nid)
 		}
 		frames.start = part.end;
 	}
+	/* Memory that comes late counts, too. */
+	if (started) {
+		watermarks_setup();
+	}
 }
 
 static bool log_zone(void *ctx, struct zone *zone)
@@ -332,6 +386,7 @@ int page_alloc_init(const char *choice)
 {
 	struct palloc_fault fault;
 	struct start start = { 0 };
+	char first[32];
 	if (palloc_registry_validate(palloc_table, &fault) != 0) {
 		pr_err("page allocator %s: %s %s", fault.backend, fault.field, fault.problem);
 		return -EINVAL;
@@ -340,15 +395,23 @@ int page_alloc_init(const char *choice)
 		pr_err("this build has no page allocator");
 		return -EINVAL;
 	}
+	if (port_hart_head()->local == NULL) {
+		hart_init();
+	}
 	boot_stage_set(STAGE_ZONES);
 	int err = zone_init();
 	if (err != 0) {
 		return err;
 	}
 	boot_stage_set(STAGE_PALLOC);
-	start.ops = choose_backend(choice);
+	choice = bootmem_route(choice, first, sizeof(first));
+	const struct palloc_ops *last = choose_backend(choice);
+	start.ops = bootmem_first(first, last);
 	zone_for_each(start_zone, &start);
-	if (start.err == 0 && (start.ops->caps & PALLOC_CAP_RECORDS)) {
+	if (start.err == 0) {
+		start.err = page_cache_init();
+	}
+	if (start.err == 0 && ((start.ops->caps | last->caps) & PALLOC_CAP_RECORDS)) {
 		start.err = populate_edges();
 	}
 	if (start.err != 0) {
@@ -357,6 +420,8 @@ int page_alloc_init(const char *choice)
 	page_alloc_set_backend(start.ops);
 	memblock_set_release(release, NULL);
 	(void)memblock_free_all();
+	watermarks_setup();
+	started = true;
 	ledger_set_runs(palloc_ledger_runs);
 	zone_for_each(log_zone, NULL);
 	return 0;
@@ -364,8 +429,14 @@ int page_alloc_init(const char *choice)
 
 void page_alloc_reset(void)
 {
-	page_debug_reset();
+	started = false;
 	page_alloc_set_backend(NULL);
+	page_cache_reset();
+	page_debug_reset();
+	page_free_reset();
+	bootmem_route_reset();
+	palloc_meta_register(NULL);
+	fail_page_alloc_set(NULL);
 	ledger_set_runs(NULL);
 	memblock_set_release(NULL, NULL);
 	zone_reset();

@@ -17,7 +17,19 @@ int zone_populate_fn(void *ctx, struct pfn_range frames);
 bool frame_reserve_put(struct frame_reserve *reserve, phys_addr_t pa);
 
 /** Fill the reserve up again when half of it is gone. No zone lock held. */
-void frame_reserve_refill(struct zone *zone);
+void frame_reserve_refill_now(struct zone *zone);
+
+static inline bool frame_reserve_low(const struct zone *zone)
+{
+	return zone->reserve.count * 2 <= zone->reserve.goal;
+}
+
+static inline void frame_reserve_refill(struct zone *zone)
+{
+	if (unlikely(frame_reserve_low(zone))) {
+		frame_reserve_refill_now(zone);
+	}
+}
 
 /**
  * The same for a range of any size, refilling the reserve in between. Parts may be done on failure,
@@ -28,11 +40,95 @@ FPG_MUST_CHECK int zone_populate_all(struct zone *zone, struct pfn_range frames)
 /** alloc_pages_node() without checks, warnings, debug aids, zeroing and refilling. */
 struct page *page_alloc_plain(int nid, gfp_t gfp, unsigned int order);
 
-/** alloc_pages_node() and __free_pages() on behalf of @pc. */
+struct page_cache;
+
+/** Where alloc_pages() goes on when no cached block does. */
+struct page *page_alloc_slow(gfp_t gfp, unsigned int order);
+
+/** alloc_pages() on behalf of @pc, past the caches' hot path. */
+struct page *page_alloc_any(gfp_t gfp, unsigned int order, uint64_t pc);
+
+/** alloc_pages_node() on behalf of @pc. */
 struct page *page_alloc_for(int nid, gfp_t gfp, unsigned int order, uint64_t pc);
+
+/** Where __free_pages() goes on: anything but a block for a cache. @page may be NULL or no record at all. */
+void page_free_slow(struct page *page, unsigned int order);
+
+/** __free_pages() on behalf of @pc, past the caches. */
 void page_free_for(struct page *page, unsigned int order, uint64_t pc);
 
-/** The zone's backend, when there is one. */
+/** @page's record became @c's cached word, but was @word before, which is not what @c takes back. */
+void page_free_odd(struct page *page, const struct page_cache *c, uint64_t word);
+
+/* ---- one zone ---- */
+
+/**
+ * Ask the zone's backend, populating what it wants on the way. @req->flags may gain PALLOC_REQ_POPULATED. Counts
+ * free_pages, not the requests. No lock held. A block that is not @recorded comes with harts_hold_defer(): until it
+ * has records, or goes back, nobody can tell where it begins and ends; then harts_hold_allow().
+ */
+struct palloc_block zone_get(struct zone *zone, struct palloc_req *req);
+
+/**
+ * Put back what zone_get() gave; with a backend that cannot free, the block stays out of use. @counted: it was counted as
+ * allocated. No lock held.
+ */
+void zone_put(struct zone *zone, struct pfn_range range, bool counted);
+
+/** Add a free run's blocks to @blocks, as a buddy system would cut it. */
+void count_free_blocks(uint64_t blocks[MAX_PAGE_ORDER + 1], struct pfn_range run);
+
+/* ---- watermarks ---- */
+
+/** All zones' watermarks, lowmem reserves and atomic reserves, from their managed pages. */
+void watermarks_setup(void);
+
+/** The same for a request without privileges, down to WMARK_LOW. */
+static inline uint64_t watermark_room_plain(const struct zone *zone, gfp_t gfp)
+{
+	uint64_t keep = zone->low_keep[gfp_zone(gfp)];
+	return zone->free_pages > keep ? zone->free_pages - keep : 0;
+}
+
+/** A request that may use the atomic reserve: it can neither wait nor fail well. */
+static inline bool gfp_is_atomic(gfp_t gfp)
+{
+	return (gfp & (__GFP_HIGH | __GFP_DIRECT_RECLAIM)) == __GFP_HIGH;
+}
+
+uint64_t watermark_room_privileged(const struct zone *zone, gfp_t gfp, enum zone_watermark mark);
+
+/** Pages that a request may still take from @zone, down to @mark; 0: none. */
+static inline uint64_t watermark_room(const struct zone *zone, gfp_t gfp, enum zone_watermark mark)
+{
+	if (unlikely(gfp & (__GFP_HIGH | __GFP_MEMALLOC))) {
+		return watermark_room_privileged(zone, gfp, mark);
+	}
+	uint64_t keep = zone->watermark[mark] + zone->highatomic_pages +
+			zone->lowmem_reserve[gfp_zone(gfp)];
+	return zone->free_pages > keep ? zone->free_pages - keep : 0;
+}
+
+/** Keep the pageblock of @page for atomic requests, as long as the zone's share allows. */
+void highatomic_reserve(struct zone *zone, struct page *page);
+
+/** Give one pageblock kept that way back to everybody. Return: false when there is none */
+bool highatomic_unreserve(struct zone *zone);
+
+/* ---- debugging: all of it lives in the slow paths ---- */
+
+/** What asks for every request and every free to take the slow path. */
+#define PAGE_ALLOC_FAIL	 (1U << 0) /* fail_page_alloc */
+#define PAGE_ALLOC_BOOT	 (1U << 1) /* fail_boot */
+#define PAGE_ALLOC_WATCH (1U << 2) /* page_owner, debug_pagealloc: page_debug_on */
+
+/** Not zero: no block goes to, or comes from, a per-hart cache. Changed by page_alloc_debug_set() only. */
+extern uint32_t page_alloc_debug_flags;
+
+/** Switch some of PAGE_ALLOC_… on or off. Context: no zone lock held */
+void page_alloc_debug_set(uint32_t flags, bool on);
+
+/** The zone's backend can, when there is one: for now. What depends on it is decided with the zone's lock held. */
 static inline bool zone_has(const struct zone *zone, uint32_t caps)
 {
 	return zone->palloc != NULL && (zone->palloc->ops->caps & caps) == caps;
@@ -45,14 +141,30 @@ static inline uint64_t page_allocated_word(const struct zone *zone, unsigned int
 	return page_word(PAGE_ALLOCATED, order, type, zone->id) | 1ULL << PAGE_REF_SHIFT;
 }
 
-/** Every record of @frames is a single page that a caller holds alone. */
+/** The word of a single page that a caller holds alone. */
+static inline bool page_word_is_single(const struct zone *zone, uint64_t word)
+{
+	const uint64_t mask = PAGE_STATE_MASK | PAGE_ORDER_MASK | PAGE_ZONE_MASK | PAGE_REF_MASK |
+			      PAGE_F_IN_USE;
+	return ((word ^ page_allocated_word(zone, 0, 0)) & mask) == 0;
+}
+
+/** Every record of @frames is such a page's; a moment later it may be otherwise. */
 bool frames_are_single_pages(const struct zone *zone, struct pfn_range frames);
 
-/** Make each frame of an allocated range a page of its own; records are populated. */
+/**
+ * Make each frame of an allocated range a page of its own; records are populated. The first record changes last: to
+ * others it is one block, or single pages all.
+ */
 void frames_make_single(const struct zone *zone, struct pfn_range frames, unsigned int type);
 
-/** Give a checked range back, for @pc. Return: 0 | -EINVAL, nothing changed; counted as refused */
+/**
+ * Give single pages back, for @pc, all or none. Context: no zone lock held
+ * Return: 0 | -EINVAL (one is none, or somebody else is freeing it): nothing changed; counted as refused
+ */
 FPG_MUST_CHECK int zone_free_range(struct zone *zone, struct pfn_range range, uint64_t pc);
+
+void page_free_reset(void);
 
 /** Name of the backend in service, for messages. */
 void page_alloc_set_backend(const struct palloc_ops *ops);

@@ -128,7 +128,7 @@ FPG_INIT int page_owner_init(void)
 		pr_warn("off: no memory for a record of each page");
 		return -ENOMEM;
 	}
-	page_debug_on |= PAGE_DEBUG_OWNER;
+	page_debug_set(PAGE_DEBUG_OWNER, true);
 	pr_info("on: %s for %" PRIu32 " run%s of memory",
 		format_size(size, sizeof(size), state.bytes), f.runs, f.runs == 1 ? "" : "s");
 	return 0;
@@ -140,7 +140,7 @@ void page_owner_forget(void)
 	state.count = 0;
 	state.room = 0;
 	state.bytes = 0;
-	page_debug_on &= ~PAGE_DEBUG_OWNER;
+	page_debug_set(PAGE_DEBUG_OWNER, false);
 }
 
 bool page_owner_enabled(void)
@@ -264,4 +264,12 @@ void page_owner_print(struct out *out, pfn_t f)
 	if (!r->live && r->free_pc != 0) {
 		print_when(out, r);
 	}
+}
+
+const char *page_owner_text(char *text, pfn_t f)
+{
+	struct out_buffer b;
+	out_buffer_init(&b, text, PAGE_OWNER_TEXT);
+	page_owner_print(&b.out, f);
+	return text;
 }

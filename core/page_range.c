@@ -1,24 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Ranges that are no power of two: exact sizes and exact frames, as single pages. Records of all
- * frames are populated before anything is taken apart, so that giving back, in any parts, needs no
- * memory.
+ * Pages by address and in numbers; ranges that are no power of two: exact sizes and exact frames, as single pages. Records
+ * of all frames are populated before anything is taken apart, so that giving back, in any parts, needs no memory.
  */
 #define LOG_MODULE "page_alloc"
-#include "page_alloc_private.h"
+#include "page_cache_private.h"
 
 #include "fpg/base/bits.h"
 #include "fpg/base/range.h"
+#include "fpg/core/fail_boot.h"
 #include "fpg/core/log.h"
 
 #include <errno.h>
 
 bool frames_are_single_pages(const struct zone *zone, struct pfn_range frames)
 {
-	uint64_t mask = PAGE_STATE_MASK | PAGE_ORDER_MASK | PAGE_ZONE_MASK | PAGE_REF_MASK;
-	uint64_t expected = page_allocated_word(zone, 0, 0) & mask;
 	for (uint64_t n = frames.start.n; n < frames.end.n; n++) {
-		if ((pfn_to_page(pfn(n))->word & mask) != expected) {
+		if (!page_word_is_single(zone, pfn_to_page(pfn(n))->word)) {
 			return false;
 		}
 	}
@@ -27,20 +25,36 @@ bool frames_are_single_pages(const struct zone *zone, struct pfn_range frames)
 
 void frames_make_single(const struct zone *zone, struct pfn_range frames, unsigned int type)
 {
-	for (uint64_t n = frames.start.n; n < frames.end.n; n++) {
+	const uint64_t word = page_allocated_word(zone, 0, type);
+	for (uint64_t n = frames.end.n; n-- > frames.start.n;) {
 		struct page *page = pfn_to_page(pfn(n));
-		page->word = page_allocated_word(zone, 0, type);
 		page->second = 0;
+		__atomic_store_n(&page->word, word, __ATOMIC_RELEASE);
 	}
 }
 
-/** Give single pages back; their records are checked. */
-static int give_back(struct zone *zone, struct pfn_range frames, uint64_t pc)
+void *__get_free_pages(gfp_t gfp, unsigned int order)
 {
-	if (!zone_has(zone, PALLOC_CAP_RECORDS)) {
-		frame_table_clear(frames);
+	struct page *page = page_alloc_debug_flags != 0 ?
+				    page_alloc_any(gfp, order, PAGE_DEBUG_CALLER) :
+				    alloc_pages(gfp, order);
+	return page != NULL ? page_address(page) : NULL;
+}
+
+unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long count, struct page **pages)
+{
+	const uint64_t pc = PAGE_DEBUG_CALLER;
+	unsigned long i = 0;
+	for (; i < count; i++) {
+		if (pages[i] == NULL) {
+			pages[i] = page_alloc_debug_flags != 0 ? page_alloc_any(gfp, 0, pc) :
+								 alloc_pages(gfp, 0);
+		}
+		if (pages[i] == NULL) {
+			break;
+		}
 	}
-	return zone_free_range(zone, frames, pc);
+	return i;
 }
 
 void *alloc_pages_exact(size_t bytes, gfp_t gfp)
@@ -53,7 +67,7 @@ void *alloc_pages_exact(size_t bytes, gfp_t gfp)
 	uint64_t pages = ALIGN_UP(bytes, PAGE_SIZE) / PAGE_SIZE;
 	unsigned int order = log2_ceil(pages);
 	const uint64_t pc = PAGE_DEBUG_CALLER;
-	struct page *page = page_alloc_for(0, gfp, order, pc);
+	struct page *page = page_alloc_any(gfp, order, pc);
 	if (page == NULL) {
 		return NULL;
 	}
@@ -70,7 +84,7 @@ void *alloc_pages_exact(size_t bytes, gfp_t gfp)
 	frames_make_single(zone, block, gfp_migratetype(gfp));
 	struct pfn_range rest = { pfn_add(first, pages), block.end };
 	if (rest.start.n < rest.end.n) {
-		FPG_CHECK(give_back(zone, rest, pc) == 0);
+		FPG_CHECK(zone_free_range(zone, rest, pc) == 0);
 	}
 	return page_address(page);
 }
@@ -92,11 +106,12 @@ static struct zone *range_zone(struct pfn_range range)
 static int free_range_for(struct pfn_range range, uint64_t pc)
 {
 	struct zone *zone = range_zone(range);
-	if (zone == NULL || !frames_are_single_pages(zone, range) ||
-	    !zone_has(zone, PALLOC_CAP_FREE)) {
-		return -EINVAL;
-	}
-	return give_back(zone, range, pc);
+	return zone != NULL ? zone_free_range(zone, range, pc) : -EINVAL;
+}
+
+static bool whole_block(uint64_t word, unsigned int order)
+{
+	return page_word_state(word) == PAGE_ALLOCATED && page_word_order(word) == order;
 }
 
 void free_pages_exact(const void *addr, size_t bytes)
@@ -106,8 +121,9 @@ void free_pages_exact(const void *addr, size_t bytes)
 	}
 	pfn_t first = phys_to_pfn(port_virt_to_phys(addr));
 	uint64_t pages = ALIGN_UP(bytes, PAGE_SIZE) / PAGE_SIZE;
-	struct zone *zone = pages != 0 ? pfn_to_zone(first) : NULL;
-	if (zone != NULL && !zone_has(zone, PALLOC_CAP_SUBFREE)) {
+	const struct zone *zone = pages > 1 ? pfn_to_zone(first) : NULL;
+	/* One block, when a backend served that could not take the rest of it back; no matter who serves now. */
+	if (zone != NULL && whole_block(pfn_to_page(first)->word, log2_ceil(pages))) {
 		page_free_for(pfn_to_page(first), log2_ceil(pages), PAGE_DEBUG_CALLER);
 		return;
 	}
@@ -124,15 +140,17 @@ int alloc_contig_range(struct pfn_range range, gfp_t gfp, pfn_t *blocker)
 	if (zone == NULL || gfp_refusal(gfp) != NULL) {
 		return -EINVAL;
 	}
-	struct palloc *pa = zone->palloc;
 	if (!zone_has(zone, PALLOC_CAP_CLAIM)) {
 		return -ENOTSUP;
 	}
-	int err = zone_populate_all(zone, range);
+	int err = fail_boot_now("alloc_contig_range") ? -ENOMEM : zone_populate_all(zone, range);
+	bool drained = false;
 	while (err == 0) {
 		struct pfn_range want = { { 0 }, { 0 } };
 		unsigned long flags = spin_lock_irqsave(&zone->lock);
-		err = pa->ops->claim(pa, range, blocker);
+		struct palloc *pa = zone->palloc;
+		err = zone_has(zone, PALLOC_CAP_CLAIM) ? pa->ops->claim(pa, range, blocker) :
+							 -ENOTSUP;
 		if (err == 0) {
 			zone->free_pages -= pfn_range_pages(range);
 			zone->counters.allocs++;
@@ -140,10 +158,17 @@ int alloc_contig_range(struct pfn_range range, gfp_t gfp, pfn_t *blocker)
 		}
 		want = pa->want;
 		spin_unlock_irqrestore(&zone->lock, flags);
+		if (err == -EBUSY && !drained && page_cache_any()) {
+			/* The frame in the way may be in a hart's cache. */
+			page_cache_drain_all();
+			drained = true;
+			err = 0;
+			continue;
+		}
 		if (err != -EAGAIN) {
 			break;
 		}
-		err = zone_populate(zone, want);
+		err = zone_populate_all(zone, want);
 	}
 	if (err == 0) {
 		page_debug_taken(range, gfp, 0, PAGE_DEBUG_CALLER);

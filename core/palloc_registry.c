@@ -18,10 +18,11 @@ static int fault_set(struct palloc_fault *fault, const struct palloc_ops *ops, c
 	return -EINVAL;
 }
 
-#define ALL_CAPS                                                                     \
-	(PALLOC_CAP_FREE | PALLOC_CAP_ORDER | PALLOC_CAP_RUN | PALLOC_CAP_SUBFREE |  \
-	 PALLOC_CAP_CLAIM | PALLOC_CAP_CLASS | PALLOC_CAP_HART | PALLOC_CAP_SHRINK | \
-	 PALLOC_CAP_SELFLOCK | PALLOC_CAP_OVERLAY | PALLOC_CAP_RECORDS)
+#define ALL_CAPS                                                                           \
+	(PALLOC_CAP_FREE | PALLOC_CAP_ORDER | PALLOC_CAP_RUN | PALLOC_CAP_SUBFREE |        \
+	 PALLOC_CAP_CLAIM | PALLOC_CAP_CLASS | PALLOC_CAP_HART | PALLOC_CAP_SHRINK |       \
+	 PALLOC_CAP_SELFLOCK | PALLOC_CAP_OVERLAY | PALLOC_CAP_RECORDS | PALLOC_CAP_PACK | \
+	 PALLOC_CAP_CLEARS)
 
 static int validate_functions(const struct palloc_ops *ops, struct palloc_fault *fault)
 {
@@ -43,6 +44,7 @@ static int validate_functions(const struct palloc_ops *ops, struct palloc_fault 
 		{ "retag", ops->retag != NULL, PALLOC_CAP_CLASS },
 		{ "drain", ops->drain != NULL, PALLOC_CAP_HART },
 		{ "shrink", ops->shrink != NULL, PALLOC_CAP_SHRINK },
+		{ "alloc_bytes", ops->alloc_bytes != NULL, PALLOC_CAP_PACK },
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(functions); i++) {
 		bool promised = functions[i].cap == 0 || (ops->caps & functions[i].cap) != 0;

@@ -3,7 +3,7 @@
  * What reports need from the backends: all runs by ascending address, free blocks by order, counts,
  * checks.
  */
-#include "page_alloc_private.h"
+#include "page_cache_private.h"
 #include "zone_private.h"
 
 #include "fpg/base/bits.h"
@@ -20,8 +20,47 @@ struct walk {
 	struct zone *zone;
 	/** Only what lies here is passed on. */
 	struct pfn_range window;
+	/** Harts hold some of the zone. */
+	bool cached;
 	bool stopped;
 };
+
+/** Where the blocks beginning at @n stop being all cached, or all not. *@cached: which */
+static uint64_t alike_until(uint64_t n, uint64_t end, bool *cached)
+{
+	bool first = true;
+	while (n < end) {
+		uint64_t word = pfn_to_page(pfn(n))->word;
+		enum page_state state = page_word_state(word);
+		bool is = state == PAGE_CACHED && word >> PAGE_CACHE_SHIFT != 0;
+		if (!first && is != *cached) {
+			break;
+		}
+		*cached = is;
+		first = false;
+		bool unread = state == PAGE_NONE && n % FRAME_TABLE_CHUNK == 0 &&
+			      !frame_populated(pfn(n));
+		n += state != PAGE_NONE ? 1ULL << page_word_order(word) :
+		     unread		? FRAME_TABLE_CHUNK :
+					  1;
+	}
+	return n < end ? n : end;
+}
+
+/** A run in use, where harts may hold some of it: told apart by records. */
+static bool see_used(struct walk *w, const struct palloc_run *run)
+{
+	struct palloc_run part = *run;
+	for (uint64_t n = run->range.start.n; n < run->range.end.n && !w->stopped;) {
+		bool cached = false;
+		uint64_t until = alike_until(n, run->range.end.n, &cached);
+		part.range = (struct pfn_range){ pfn(n), pfn(until) };
+		part.state = cached ? PALLOC_RUN_CACHED : PALLOC_RUN_ALLOCATED;
+		w->stopped = !w->fn(w->ctx, w->zone, &part);
+		n = until;
+	}
+	return !w->stopped;
+}
 
 static bool see_run(void *ctx, const struct palloc_run *run)
 {
@@ -30,6 +69,9 @@ static bool see_run(void *ctx, const struct palloc_run *run)
 	part.range = pfn_range_common(run->range, w->window);
 	if (run->state == PALLOC_RUN_HOLE || pfn_range_pages(part.range) == 0) {
 		return run->range.start.n < w->window.end.n;
+	}
+	if (w->cached && run->state == PALLOC_RUN_ALLOCATED) {
+		return see_used(w, &part);
 	}
 	w->stopped = !w->fn(w->ctx, w->zone, &part);
 	return !w->stopped;
@@ -42,6 +84,7 @@ static void walk_zone(struct walk *w, struct zone *zone, struct pfn_range window
 	}
 	w->zone = zone;
 	w->window = window;
+	w->cached = page_cache_holds(zone);
 	zone->palloc->ops->walk(zone->palloc, see_run, w);
 }
 
@@ -99,7 +142,7 @@ static bool walk_memory(void *ctx, struct pfn_range frames, int nid)
 	return !w->stopped;
 }
 
-void palloc_walk_all(palloc_zone_run_fn fn, void *ctx)
+static void walk_all(palloc_zone_run_fn fn, void *ctx)
 {
 	struct walk w = { .fn = fn, .ctx = ctx };
 	bool overlap = false;
@@ -121,6 +164,14 @@ void palloc_walk_all(palloc_zone_run_fn fn, void *ctx)
 	harts_release();
 }
 
+void palloc_walk_all(palloc_zone_run_fn fn, void *ctx)
+{
+	harts_hold();
+	page_cache_drain_parked();
+	walk_all(fn, ctx);
+	harts_release();
+}
+
 /* ---- the ledger's view ----------------------------------------------------------------------- */
 
 struct ledger_view {
@@ -131,7 +182,8 @@ struct ledger_view {
 /** What the frames from @f on are used for, as their records say; @end: how far that is known. */
 static uint8_t allocated_kind(pfn_t f, uint64_t *end)
 {
-	const uint64_t word = pfn_to_page(f)->word;
+	const struct page *page = pfn_to_page(f);
+	const uint64_t word = page->word;
 	*end = f.n + 1;
 	if (page_word_state(word) != PAGE_ALLOCATED) {
 		/* Adopted from another backend, perhaps without records: look at what there is. */
@@ -141,9 +193,15 @@ static uint8_t allocated_kind(pfn_t f, uint64_t *end)
 		return LEDGER_ALLOCATED;
 	}
 	*end = f.n + (1ULL << page_word_order(word));
-	return word & PAGE_F_PT	   ? LEDGER_TABLES :
-	       word & PAGE_F_TABLE ? LEDGER_RECORDS :
-				     LEDGER_ALLOCATED;
+	if (word & (PAGE_F_PT | PAGE_F_TABLE)) {
+		return word & PAGE_F_PT ? LEDGER_TABLES : LEDGER_RECORDS;
+	}
+	if ((word & PAGE_F_ANON) || page->movable_ops != 0) {
+		return LEDGER_ALLOCATED;
+	}
+	return page->owner == PAGE_OWNER_PACKED ? LEDGER_PACKED :
+	       page->owner == PAGE_OWNER_META	? LEDGER_META :
+						  LEDGER_ALLOCATED;
 }
 
 /** An allocated run, cut where the use of its blocks changes. */
@@ -172,10 +230,9 @@ static bool ledger_allocated(struct ledger_view *view, struct ledger_row *row,
 static bool ledger_run(void *ctx, struct zone *zone, const struct palloc_run *run)
 {
 	static const uint8_t kinds[] = {
-		[PALLOC_RUN_FREE] = LEDGER_ZONE_FREE,
-		[PALLOC_RUN_ALLOCATED] = LEDGER_ALLOCATED,
-		[PALLOC_RUN_META] = LEDGER_META,
-		[PALLOC_RUN_PADDING] = LEDGER_PADDING,
+		[PALLOC_RUN_FREE] = LEDGER_ZONE_FREE, [PALLOC_RUN_ALLOCATED] = LEDGER_ALLOCATED,
+		[PALLOC_RUN_META] = LEDGER_META,      [PALLOC_RUN_PADDING] = LEDGER_PADDING,
+		[PALLOC_RUN_CACHED] = LEDGER_CACHED,
 	};
 	struct ledger_view *view = ctx;
 	struct ledger_row row = {
@@ -199,27 +256,32 @@ static bool ledger_run(void *ctx, struct zone *zone, const struct palloc_run *ru
 void palloc_ledger_runs(ledger_fn fn, void *ctx)
 {
 	struct ledger_view view = { fn, ctx };
-	palloc_walk_all(ledger_run, &view);
+	/* Nothing is drained here: what the harts hold is shown. */
+	walk_all(ledger_run, &view);
 }
 
 /* ---- counts ---------------------------------------------------------------------------------- */
 
-static bool count_blocks(void *ctx, const struct palloc_run *run)
+void count_free_blocks(uint64_t blocks[MAX_PAGE_ORDER + 1], struct pfn_range run)
 {
-	uint64_t *blocks = ctx;
-	uint64_t n = run->range.start.n;
-	while (run->state == PALLOC_RUN_FREE && n < run->range.end.n) {
-		unsigned int by_size = log2_floor(run->range.end.n - n);
-		unsigned int order = n == 0 ? MAX_PAGE_ORDER : bit_lowest(n);
-		order = order < by_size ? order : by_size;
-		if (order >= MAX_PAGE_ORDER) {
-			uint64_t whole = (run->range.end.n - n) >> MAX_PAGE_ORDER;
+	uint64_t n = run.start.n;
+	while (n < run.end.n) {
+		unsigned int order = range_piece_order(n, run.end.n, MAX_PAGE_ORDER);
+		if (order == MAX_PAGE_ORDER) {
+			uint64_t whole = (run.end.n - n) >> MAX_PAGE_ORDER;
 			blocks[MAX_PAGE_ORDER] += whole;
 			n += whole << MAX_PAGE_ORDER;
 			continue;
 		}
 		blocks[order]++;
 		n += 1ULL << order;
+	}
+}
+
+static bool count_blocks(void *ctx, const struct palloc_run *run)
+{
+	if (run->state == PALLOC_RUN_FREE) {
+		count_free_blocks(ctx, run->range);
 	}
 	return true;
 }
@@ -230,6 +292,7 @@ void zone_free_blocks(struct zone *zone, uint64_t blocks[MAX_PAGE_ORDER + 1])
 		blocks[order] = 0;
 	}
 	if (zone->palloc != NULL) {
+		page_cache_drain_all();
 		unsigned long flags = spin_lock_irqsave(&zone->lock);
 		zone->palloc->ops->walk(zone->palloc, count_blocks, blocks);
 		spin_unlock_irqrestore(&zone->lock, flags);
@@ -254,6 +317,7 @@ int zone_check(struct zone *zone, const char **why)
 	if (zone->palloc == NULL) {
 		return -ENODEV;
 	}
+	page_cache_drain_all();
 	unsigned long flags = spin_lock_irqsave(&zone->lock);
 	int err = zone->palloc->ops->check(zone->palloc, why);
 	zone->palloc->ops->stats(zone->palloc, &stats);
@@ -289,5 +353,5 @@ uint64_t page_alloc_free_pages(void)
 {
 	uint64_t sum = 0;
 	zone_for_each(sum_free, &sum);
-	return sum;
+	return sum + page_cache_pages(NULL);
 }

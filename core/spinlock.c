@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The slow side of spin locks: obeying a hold that came while a lock was in hand, and the check of the order of locks
+ * The slow side of spin locks: waiting, obeying a hold that came while a lock was in hand, and the check of the order of locks
  * (CONFIG_DEBUG_CHECKS), for which each hart remembers the ranks that it holds. Invariant: ranked
  * locks held are in strictly ascending order, the last one taken at the end; unranked ones are not remembered.
  */
@@ -9,6 +9,15 @@
 #include "hart_private.h"
 
 #include "fpg/core/panic.h"
+
+void spin_lock_wait(struct spinlock *lock)
+{
+	do {
+		while (__atomic_load_n(&lock->locked, __ATOMIC_RELAXED) != 0) {
+			port_relax();
+		}
+	} while (__atomic_exchange_n(&lock->locked, 1, __ATOMIC_ACQUIRE) != 0);
+}
 
 void spinlock_obey_hold(void)
 {

@@ -21,6 +21,7 @@ static_assert(MAX_NUMNODES * MAX_NR_ZONES <= PAGE_ZONE_LIMIT,
 	      "a zone id fits its field in struct page");
 
 struct node *node_table[MAX_NUMNODES];
+struct zone *zone_table[MAX_NUMNODES * MAX_NR_ZONES];
 static pfn_t movable_start[MAX_NUMNODES];
 
 const char *zone_name(enum zone_type type)
@@ -79,15 +80,41 @@ int zone_movable_start_set(int nid, pfn_t start)
 	return 0;
 }
 
-/** Frames that zone @type of node @nid may hold, whether or not there is memory. */
-static struct pfn_range zone_limits(int nid, enum zone_type type)
+/** Where each zone below Movable begins, and the last one ends. */
+static const uint64_t *zone_edges(void)
 {
+	static uint64_t edges[ZONE_MOVABLE + 1];
 	const uint64_t dma_end = FPG_ENABLED(CONFIG_ZONE_DMA) ?
 					 (uint64_t)CONFIG_ZONE_DMA_LIMIT_MIB * SZ_1M / PAGE_SIZE :
 					 0;
 	const uint64_t dma32_end = 4 * SZ_1G / PAGE_SIZE;
-	const uint64_t edges[] = { 0, dma_end, dma32_end > dma_end ? dma32_end : dma_end,
-				   UINT64_MAX };
+	edges[ZONE_DMA] = 0;
+	edges[ZONE_DMA32] = dma_end;
+	edges[ZONE_NORMAL] = dma32_end > dma_end ? dma32_end : dma_end;
+	edges[ZONE_MOVABLE] = UINT64_MAX;
+	return edges;
+}
+
+uint64_t zone_lowest_frame(uint64_t n)
+{
+	const uint64_t *edges = zone_edges();
+	unsigned int type = ZONE_NORMAL;
+	while (edges[type] > n) {
+		type--;
+	}
+	return edges[type];
+}
+
+struct pfn_range zone_type_limits(enum zone_type type)
+{
+	const uint64_t *edges = zone_edges();
+	return (struct pfn_range){ pfn(edges[type]), pfn(edges[type + 1]) };
+}
+
+/** Frames that zone @type of node @nid may hold, whether or not there is memory. */
+static struct pfn_range zone_limits(int nid, enum zone_type type)
+{
+	const uint64_t *edges = zone_edges();
 	uint64_t movable = movable_start[nid].n != 0 ? movable_start[nid].n : UINT64_MAX;
 	if (type == ZONE_MOVABLE) {
 		return (struct pfn_range){ pfn(movable), pfn(UINT64_MAX) };
@@ -135,6 +162,7 @@ static struct node *node_make(int nid)
 		node->zones[type].id = (uint16_t)(nid * MAX_NR_ZONES + (int)type);
 		spin_lock_init(&node->zones[type].lock, LOCK_ZONE, node->zones[type].id);
 		spin_lock_init(&node->zones[type].reserve.lock, LOCK_LEAF, 0);
+		zone_table[node->zones[type].id] = &node->zones[type];
 	}
 	return node;
 }
@@ -193,6 +221,9 @@ void zone_reset(void)
 {
 	for (int nid = 0; nid < MAX_NUMNODES; nid++) {
 		node_table[nid] = NULL;
+		for (unsigned int type = 0; type < MAX_NR_ZONES; type++) {
+			zone_table[nid * MAX_NR_ZONES + (int)type] = NULL;
+		}
 		movable_start[nid] = pfn(0);
 	}
 	node_distance_reset();
@@ -205,8 +236,7 @@ struct node *node_by_id(int nid)
 
 struct zone *zone_by_id(unsigned int id)
 {
-	struct node *node = node_by_id((int)(id / MAX_NR_ZONES));
-	return node != NULL ? &node->zones[id % MAX_NR_ZONES] : NULL;
+	return id < ARRAY_SIZE(zone_table) ? zone_table[id] : NULL;
 }
 
 void zone_for_each(zone_fn fn, void *ctx)

@@ -101,6 +101,7 @@ int zonelists_build(void)
 			for (int type = MAX_NR_ZONES - 1; type >= 0; type--) {
 				struct zone *zone = &node_table[near]->zones[type];
 				if (zone->present_pages != 0) {
+					zone->alone = zones == 1;
 					list[used++] = zone;
 				}
 			}

@@ -17,8 +17,10 @@ $(GEN)/config.mk: $(MENU_FILE) $(KCONFIG_FILES) tools/kconf.py $(GEN)/config.fro
 	$(call say,CONFIG,$(MENU_FILE))
 	$(Q)$(KCONF) generate $(MENU_FILE) $(@D)
 
-$(HOST_GEN)/config.mk: configs/debug_defconfig $(KCONFIG_FILES) tools/kconf.py | setup-needed
-	$(Q)$(KCONF) generate configs/debug_defconfig $(@D)
+# HOST_CONFIG= with a HOST_OUT= of its own builds them otherwise.
+HOST_CONFIG ?= configs/debug_defconfig
+$(HOST_GEN)/config.mk: $(HOST_CONFIG) $(KCONFIG_FILES) tools/kconf.py | setup-needed
+	$(Q)$(KCONF) generate $(HOST_CONFIG) $(@D)
 
 $(GEN)/config.h: $(GEN)/config.mk ;
 $(HOST_GEN)/config.h: $(HOST_GEN)/config.mk ;

@@ -21,7 +21,7 @@ $(O)/fuzz/obj/%.o: %.c $(HOST_GEN)/config.h | $(LIBFDT_READY)
 # fuzzer nothing and costs a third of its inputs.
 UNTRACED := -fno-sanitize-coverage=trace-cmp
 $(addprefix $(O)/fuzz/obj/,core/memblock%.o core/boot_memory%.o core/ledger%.o base/sort.o base/out.o): FUZZ_CFLAGS += $(UNTRACED)
-$(addprefix $(O)/fuzz/obj/,tests/fuzz/fuzz_pagetable.o): FUZZ_CFLAGS += $(UNTRACED)
+$(addprefix $(O)/fuzz/obj/,tests/fuzz/fuzz_pagetable.o allocators/%.o tests/conformance/palloc/%.o): FUZZ_CFLAGS += $(UNTRACED)
 $(FUZZ_FDT): FUZZ_CFLAGS += $(UNTRACED)
 $(O)/fuzz/obj/gen/%.o: $(HOST_GEN)/%.c $(HOST_GEN)/config.h
 	@mkdir -p $(@D)

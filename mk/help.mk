@@ -13,8 +13,9 @@ Firstpage: what an operating system does between its first instruction and its f
   make menuconfig      choose what is in it; also <board>_defconfig, olddefconfig, savedefconfig
   make tools           host programs, build/host/fpg-map; make install puts them under PREFIX=/usr/local
   make unit            host tests with sanitizers (T=memblock: only those whose file name contains it)
-  make test-image      build/firstpage-test.bin: the image with target tests built in (command ktap)
+  make test-image      build/firstpage-test.bin: the image with target tests built in (commands ktap, bench, frag)
   make bench           instructions counted on QEMU, to the digit (N=pagetable: only those rows)
+  make frag            how whole memory stays, each backend and Linux's rule (MIB=1024 FPG_SEED=1)
   make fuzz            fuzzers, each for FUZZ_SECONDS=60, or FUZZ_RUNS=1000000 inputs
   make soak            long runs of everything random
   make format          clang-format in place

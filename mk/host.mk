@@ -34,7 +34,8 @@ TEST_SRCS    := $(sort $(wildcard tests/unit/test_*.c))
 ifneq ($(T),)
 TEST_SRCS    := $(foreach s,$(TEST_SRCS),$(if $(findstring $(T),$s),$s))
 endif
-SUPPORT_OBJS := $(patsubst %.c,$(HOST_OUT)/obj/%.o,$(sort $(wildcard tests/support/*.c tests/conformance/palloc/*.c)))
+SUPPORT_OBJS := $(patsubst %.c,$(HOST_OUT)/obj/%.o,$(sort $(filter-out tests/frag/main.c tests/frag/command.c,$(wildcard \
+		tests/support/*.c tests/conformance/palloc/*.c tests/frag/*.c))))
 TEST_BINS    := $(patsubst tests/%.c,$(HOST_OUT)/tests/%,$(TEST_SRCS))
 
 $(HOST_OUT)/libsupport.a: $(SUPPORT_OBJS)

@@ -41,10 +41,10 @@ static const struct {
 	{ "nowarn", __GFP_NOWARN },
 	{ "thisnode", __GFP_THISNODE },
 	{ "nofail", __GFP_NOFAIL },
+	{ "memalloc", __GFP_MEMALLOC },
 };
 
-/** Return: 0, or -EINVAL when @word is no flag. */
-static int add_gfp(const char *word, gfp_t *gfp)
+int monitor_gfp_word(const char *word, gfp_t *gfp)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(gfp_words); i++) {
 		if (strcmp(word, gfp_words[i].name) == 0) {
@@ -74,7 +74,7 @@ static int read_request(struct monitor *m, int argc, char **argv, struct request
 	}
 	for (; at < argc; at++) {
 		flags = true;
-		if (add_gfp(argv[at], &r->gfp) != 0) {
+		if (monitor_gfp_word(argv[at], &r->gfp) != 0) {
 			return monitor_fail(m, -EINVAL, "'%s' is neither a number nor a flag",
 					    argv[at]);
 		}

@@ -7,6 +7,7 @@
 
 #include "fpg/base/parse.h"
 #include "fpg/core/page_alloc.h"
+#include "fpg/core/page_cache.h"
 #include "fpg/core/palloc_registry.h"
 
 #include <errno.h>
@@ -39,9 +40,17 @@ static bool print_zone(void *ctx, struct zone *zone)
 		   zone->palloc->ops->name, ull(zone->free_pages),
 		   format_size(size, sizeof(size), zone->free_pages << PAGE_SHIFT),
 		   ull(stats.largest_free_pages), ull(stats.meta_bytes));
+	struct zone_counters counters;
+	zone_counters_read(zone, &counters);
 	out_printf(out, "    %llu allocated, %llu freed, %llu missed, %llu frees refused\n",
-		   ull(zone->counters.allocs), ull(zone->counters.frees),
-		   ull(zone->counters.misses), ull(zone->counters.refused));
+		   ull(counters.allocs), ull(counters.frees), ull(counters.misses),
+		   ull(counters.refused));
+	out_printf(
+		out,
+		"    watermarks: min %llu, low %llu, high %llu; %llu kept for atomic requests; %llu in caches\n",
+		ull(zone->watermark[WMARK_MIN]), ull(zone->watermark[WMARK_LOW]),
+		ull(zone->watermark[WMARK_HIGH]), ull(zone->highatomic_pages),
+		ull(page_cache_pages(zone)));
 	return true;
 }
 
@@ -63,16 +72,22 @@ static bool json_zone(void *ctx, struct zone *zone)
 		json_kv_u64(j, "largest_free_pages", stats.largest_free_pages);
 		json_kv_u64(j, "meta_bytes", stats.meta_bytes);
 	}
-	json_kv_u64(j, "allocs", zone->counters.allocs);
-	json_kv_u64(j, "frees", zone->counters.frees);
-	json_kv_u64(j, "misses", zone->counters.misses);
-	json_kv_u64(j, "refused", zone->counters.refused);
+	struct zone_counters counters;
+	zone_counters_read(zone, &counters);
+	json_kv_u64(j, "cached_pages", page_cache_pages(zone));
+	json_kv_u64(j, "watermark_min", zone->watermark[WMARK_MIN]);
+	json_kv_u64(j, "watermark_low", zone->watermark[WMARK_LOW]);
+	json_kv_u64(j, "watermark_high", zone->watermark[WMARK_HIGH]);
+	json_kv_u64(j, "highatomic_pages", zone->highatomic_pages);
+	json_kv_u64(j, "allocs", counters.allocs);
+	json_kv_u64(j, "frees", counters.frees);
+	json_kv_u64(j, "misses", counters.misses);
+	json_kv_u64(j, "refused", counters.refused);
 	json_object_end(j);
 	return true;
 }
 
-/** One line a zone; in JSON, an array "zones". */
-static int each_zone(struct monitor *m, zone_fn text, zone_fn object)
+int monitor_each_zone(struct monitor *m, zone_fn text, zone_fn object)
 {
 	if (!m->json) {
 		zone_for_each(text, m->out);
@@ -91,7 +106,7 @@ static int cmd_zones(struct monitor *m, int argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
-	return each_zone(m, print_zone, json_zone);
+	return monitor_each_zone(m, print_zone, json_zone);
 }
 
 /* ---- buddyinfo ---- */
@@ -143,7 +158,7 @@ static int cmd_buddyinfo(struct monitor *m, int argc, char **argv)
 	if (!m->json) {
 		print_orders(m->out);
 	}
-	return each_zone(m, print_blocks, json_blocks);
+	return monitor_each_zone(m, print_blocks, json_blocks);
 }
 
 /* ---- palloc ---- */
@@ -157,7 +172,8 @@ static const struct {
 	{ PALLOC_CAP_CLAIM, "claim" },	     { PALLOC_CAP_CLASS, "class" },
 	{ PALLOC_CAP_HART, "hart" },	     { PALLOC_CAP_SHRINK, "shrink" },
 	{ PALLOC_CAP_SELFLOCK, "selflock" }, { PALLOC_CAP_OVERLAY, "overlay" },
-	{ PALLOC_CAP_RECORDS, "records" },
+	{ PALLOC_CAP_RECORDS, "records" },   { PALLOC_CAP_PACK, "pack" },
+	{ PALLOC_CAP_CLEARS, "clears" },
 };
 
 static void print_backend(struct out *out, const struct palloc_ops *ops, bool serves)
@@ -191,8 +207,11 @@ static void json_backend(struct json *j, const struct palloc_ops *ops, bool serv
 static int cmd_palloc(struct monitor *m, int argc, char **argv)
 {
 	struct json *j = NULL;
-	if (argc == 2 && strcmp(argv[1], "list") != 0) {
-		return monitor_fail(m, -EINVAL, "'%s' is not list", argv[1]);
+	if (argc >= 2 && strcmp(argv[1], "switch") == 0) {
+		return monitor_palloc_switch(m, argc, argv);
+	}
+	if (argc > 2 || (argc == 2 && strcmp(argv[1], "list") != 0)) {
+		return monitor_fail(m, -EINVAL, "'%s' is neither list nor switch NAME", argv[1]);
 	}
 	if (m->json) {
 		j = monitor_json_begin(m);
@@ -217,9 +236,24 @@ static int cmd_palloc(struct monitor *m, int argc, char **argv)
 const struct monitor_command monitor_commands_palloc[] = {
 	{ "zones", "", "nodes and zones: pages, backend, counters", 0, 0, cmd_zones },
 	{ "buddyinfo", "", "free blocks of each order in each zone", 0, 0, cmd_buddyinfo },
-	{ "palloc", "[list]", "the page allocators of this build; * serves", 0, 1, cmd_palloc },
+	{ "zoneinfo", "", "watermarks, reserves, counters and hart caches of each zone", 0, 0,
+	  cmd_zoneinfo },
+	{ "pagetypeinfo", "", "free blocks and pageblocks by migratetype, and mixed pageblocks", 0,
+	  0, cmd_pagetypeinfo },
+	{ "extfrag", "", "fragmentation and unusable free index of each order in each zone", 0, 0,
+	  cmd_extfrag },
+	{ "palloc", "[list|switch NAME]",
+	  "the page allocators of this build, * serves; or let another one serve", 0, 2,
+	  cmd_palloc },
+	{ "caches", "", "what each hart has cached, by zone, order and migratetype", 0, 0,
+	  cmd_caches },
 	{ "alloc", "[ORDER [COUNT]] [GFP…]", "allocate blocks and keep them", 0, 12, cmd_alloc },
 	{ "free", "PFN|ADDRESS|all", "give back what `alloc` keeps", 1, 1, cmd_free },
 	{ "page_owner", "PFN|ADDRESS", "who allocated and freed a page", 1, 1, cmd_page_owner },
+#ifdef CONFIG_FAIL_PAGE_ALLOC
+	{ "fail_page_alloc", "[off|nth N|share PERCENT] [CONDITION…]",
+	  "let page allocations fail; conditions: seed S, times N, order MIN, with GFP, without GFP",
+	  0, MONITOR_WORDS, cmd_fail_page_alloc },
+#endif
 	{ 0 },
 };

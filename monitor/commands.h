@@ -2,6 +2,9 @@
 /* Commands that live in files of their own, for the tables, and what several of them need. */
 #pragma once
 
+#include "fpg/core/gfp.h"
+#include "fpg/core/page_cache.h"
+#include "fpg/core/zone.h"
 #include "fpg/monitor/command.h"
 
 int cmd_harts(struct monitor *m, int argc, char **argv);
@@ -17,12 +20,35 @@ int cmd_vmallocinfo(struct monitor *m, int argc, char **argv);
 int cmd_user(struct monitor *m, int argc, char **argv);
 int cmd_mm(struct monitor *m, int argc, char **argv);
 int cmd_page_owner(struct monitor *m, int argc, char **argv);
+int cmd_zoneinfo(struct monitor *m, int argc, char **argv);
+int cmd_pagetypeinfo(struct monitor *m, int argc, char **argv);
+int cmd_caches(struct monitor *m, int argc, char **argv);
+int cmd_extfrag(struct monitor *m, int argc, char **argv);
+int cmd_fail_page_alloc(struct monitor *m, int argc, char **argv);
+
+/** A hart's caches of a zone that were ever in use. */
+typedef void (*monitor_cache_fn)(void *ctx, unsigned int hart, enum migratetype type,
+				 unsigned int order, const struct page_cache_info *info);
+void monitor_each_cache(const struct zone *zone, monitor_cache_fn fn, void *ctx);
+
+/** The members that say which cache it is, and how it is; inside an object. */
+void monitor_json_cache(struct json *j, unsigned int hart, enum migratetype type,
+			unsigned int order, const struct page_cache_info *info);
+
+/** One text line or more a zone; in JSON, an array "zones" of what @object begins and ends. */
+int monitor_each_zone(struct monitor *m, zone_fn text, zone_fn object);
+
+/** `palloc switch NAME`; argv as `palloc` has it. */
+int monitor_palloc_switch(struct monitor *m, int argc, char **argv);
 
 /** What monitor_set_facts() was given, or NULL. */
 const struct dt_facts *monitor_facts(void);
 
 /** Destroy the address spaces that `user … keep` kept. Return: how many */
 unsigned int monitor_drop_spaces(void);
+
+/** Add the gfp flags that @word names (`kernel`, `movable`, …) to *@gfp. Return: 0 | -EINVAL */
+int monitor_gfp_word(const char *word, gfp_t *gfp);
 
 /** CRC-32 of IEEE 802.3. */
 uint32_t monitor_crc32(const void *bytes, size_t count);

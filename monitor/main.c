@@ -14,13 +14,19 @@
 
 #include <string.h>
 
-/** Only in the test image, both; elsewhere the weak names are NULL and end the table. */
+/** Only in the test image, all; elsewhere the weak names are NULL and end the table. */
 extern const struct monitor_command monitor_commands_tests[] __attribute__((weak));
 extern const struct monitor_command monitor_commands_bench[] __attribute__((weak));
+extern const struct monitor_command monitor_commands_frag[] __attribute__((weak));
 
 const struct monitor_command *const monitor_tables[] = {
-	monitor_commands_general, monitor_commands_memory, monitor_commands_palloc,
-	monitor_commands_tests,	  monitor_commands_bench,  NULL,
+	monitor_commands_general,
+	monitor_commands_memory,
+	monitor_commands_palloc,
+	monitor_commands_tests,
+	monitor_commands_bench,
+	monitor_commands_frag,
+	NULL,
 };
 
 /** Completes command names, also after `help`. */

@@ -8,6 +8,7 @@
  */
 #define LOG_MODULE "vmalloc"
 #include "vm_area.h"
+#include "palloc_meta.h"
 
 #include "fpg/core/log.h"
 #include "fpg/core/object_pool.h"
@@ -53,6 +54,7 @@ FPG_INIT int vmalloc_init(void)
 	window.low = map->layout->vmalloc.v + GUARD_BYTES;
 	window.high = map->layout->vmalloc.v + map->layout->vmalloc_bytes - GUARD_BYTES;
 	spin_unlock_irqrestore(&window.lock, flags);
+	palloc_meta_start();
 	return 0;
 }
 

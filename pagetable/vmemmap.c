@@ -165,6 +165,22 @@ static bool populated_in(const struct pt *pt, unsigned int level, const pte_t *t
 	return true;
 }
 
+/** The same for one page of records: no more than a look at each level. */
+static bool page_populated(const struct pt *pt, uint64_t off)
+{
+	const pte_t *table = pt_table(pt, pt->root);
+	for (unsigned int level = pt_root_level(pt);; level--) {
+		const pte_t pte = table[pt_index(off, level)];
+		if (is_shared(pt, level, pte)) {
+			return false;
+		}
+		if (level == 0) {
+			return true;
+		}
+		table = pt_child(pt, level, pte);
+	}
+}
+
 static bool vmemmap_populated(struct pfn_range frames)
 {
 	const struct pt *pt = kernel_pt();
@@ -172,6 +188,9 @@ static bool vmemmap_populated(struct pfn_range frames)
 	uint64_t end;
 	if (!records_of(kernel_map_active(), frames, &off, &end)) {
 		return false;
+	}
+	if (end - off == PAGE_SIZE) {
+		return page_populated(pt, off);
 	}
 	return populated_in(pt, pt_root_level(pt), pt_table(pt, pt->root), off, end);
 }

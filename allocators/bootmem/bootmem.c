@@ -1,26 +1,32 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * bootmem: the bitmap allocator that Linux booted with before memblock. Everything is reserved at
- * first, free ranges are registered, and any run of frames can be taken, claimed and given back in
- * part. See bootmem.h for invariants.
+ * bootmem: the bitmap allocator that Linux booted with before memblock. Everything is reserved at first, free ranges
+ * are registered, and any run of frames can be taken, claimed and given back in part; requests of less than a page
+ * share pages. See bootmem.h for invariants.
+ *
+ * It has no retag: one bit a frame says nothing of types, and a search that asked the zone's pageblocks for each place
+ * would not be a bitmap's any more. So CMA areas become carve-outs while bootmem serves.
  */
 #include "bootmem.h"
-
-#include "fpg/base/range.h"
 
 #include <errno.h>
 
 #define META_ALIGN 64U
 
-static size_t map_bytes(uint64_t frames)
+/** Bit 0 is a multiple of a word's frames. */
+static uint64_t map_base(struct pfn_range span)
 {
-	return bits_to_words(frames) * sizeof(uint64_t);
+	return ALIGN_DOWN(span.start.n, BITS_PER_WORD);
+}
+
+static size_t map_bytes(struct pfn_range span)
+{
+	return bits_to_words(span.end.n - map_base(span)) * sizeof(uint64_t);
 }
 
 static size_t bootmem_meta_bytes(const struct palloc_geometry *geometry)
 {
-	return ALIGN_UP(sizeof(struct bootmem), META_ALIGN) +
-	       map_bytes(pfn_range_pages(geometry->span)) +
+	return ALIGN_UP(sizeof(struct bootmem), META_ALIGN) + map_bytes(geometry->span) +
 	       ((size_t)geometry->max_runs + 1) * sizeof(struct bootmem_run);
 }
 
@@ -32,97 +38,38 @@ static int bootmem_init(struct palloc *pa, void *meta, size_t bytes)
 	}
 	struct bootmem *b = meta;
 	size_t used = ALIGN_UP(sizeof(*b), META_ALIGN);
-	b->base = pa->span.start.n;
-	b->bits = pfn_range_pages(pa->span);
+	b->base = map_base(pa->span);
+	b->first = pa->span.start.n - b->base;
+	b->bits = pa->span.end.n - b->base;
+	b->region_order = BOOTMEM_REGION_ORDER_MIN;
+	while ((b->bits >> b->region_order) + 2 > BOOTMEM_REGIONS) {
+		b->region_order++;
+	}
+	b->skew = (uint32_t)(b->base & ((1ULL << b->region_order) - 1));
+	b->regions = (uint32_t)bootmem_region(b, b->bits) + 1;
 	b->free_map = (uint64_t *)((char *)meta + used);
-	b->first_free = b->bits;
-	used += map_bytes(b->bits);
+	for (unsigned int order = 0; order <= MAX_PAGE_ORDER; order++) {
+		b->low[order] = b->bits;
+	}
+	b->freed_from = BOOTMEM_NONE;
+	b->pack_bit = BOOTMEM_NONE;
+	used += map_bytes(pa->span);
 	b->runs = (struct bootmem_run *)((char *)meta + used);
 	b->run_max = (uint32_t)((bytes - used) / sizeof(struct bootmem_run));
 	pa->priv = b;
 	return 0;
 }
 
-/** Index of the first run that ends after @bit. */
-static uint32_t run_after(const struct bootmem *b, uint64_t bit)
-{
-	uint32_t lo = 0;
-	uint32_t hi = b->run_count;
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-		if (b->runs[mid].end > bit) {
-			hi = mid;
-		} else {
-			lo = mid + 1;
-		}
-	}
-	return lo;
-}
-
 /** Bits of @range, or false when it is empty or leaves the span. */
 static bool bits_of(const struct bootmem *b, struct pfn_range range, uint64_t *from, uint64_t *to)
 {
-	if (range.start.n < b->base || range.end.n <= range.start.n ||
+	if (range.start.n < b->base + b->first || range.end.n <= range.start.n ||
 	    range.end.n - b->base > b->bits) {
 		return false;
 	}
 	*from = range.start.n - b->base;
 	*to = range.end.n - b->base;
 	return true;
-}
-
-/**
- * Remember [from, to) as managed, joined to its neighbours. Return: 0 | -EINVAL (managed already) |
- * -ENOSPC
- */
-static int run_insert(struct bootmem *b, uint64_t from, uint64_t to)
-{
-	uint32_t i = run_after(b, from);
-	if (i < b->run_count && b->runs[i].start < to) {
-		return -EINVAL;
-	}
-	bool join_prev = i > 0 && b->runs[i - 1].end == from;
-	bool join_next = i < b->run_count && b->runs[i].start == to;
-	if (join_prev && join_next) {
-		b->runs[i - 1].end = b->runs[i].end;
-		b->run_count--;
-		for (uint32_t k = i; k < b->run_count; k++) {
-			b->runs[k] = b->runs[k + 1];
-		}
-	} else if (join_prev) {
-		b->runs[i - 1].end = to;
-	} else if (join_next) {
-		b->runs[i].start = from;
-	} else {
-		if (b->run_count == b->run_max) {
-			return -ENOSPC;
-		}
-		for (uint32_t k = b->run_count; k > i; k--) {
-			b->runs[k] = b->runs[k - 1];
-		}
-		b->runs[i] = (struct bootmem_run){ from, to };
-		b->run_count++;
-	}
-	return 0;
-}
-
-static void make_free(struct bootmem *b, uint64_t from, uint64_t to)
-{
-	bits_set_range(b->free_map, from, to);
-	b->free_pages += to - from;
-	b->failed_pages = 0;
-	if (from < b->first_free) {
-		b->first_free = from;
-	}
-}
-
-static void make_used(struct bootmem *b, uint64_t from, uint64_t to)
-{
-	bits_clear_range(b->free_map, from, to);
-	b->free_pages -= to - from;
-	if (from == b->first_free) {
-		b->first_free = to;
-	}
 }
 
 static int bootmem_add(struct palloc *pa, const struct palloc_run *run)
@@ -133,15 +80,22 @@ static int bootmem_add(struct palloc *pa, const struct palloc_run *run)
 	    (run->state != PALLOC_RUN_FREE && run->state != PALLOC_RUN_ALLOCATED)) {
 		return -EINVAL;
 	}
-	int err = run_insert(b, from, to);
-	if (err != 0) {
-		return err;
+	int err = bootmem_manage(b, from, to);
+	if (err == 0 && run->state == PALLOC_RUN_FREE) {
+		bootmem_make_free(b, from, to);
 	}
-	b->managed_pages += to - from;
-	if (run->state == PALLOC_RUN_FREE) {
-		make_free(b, from, to);
-	}
-	return 0;
+	return err;
+}
+
+/** The bits of [from, to) within the one word they lie in; to - from is 1 to 64. */
+static inline uint64_t word_mask(uint64_t from, uint64_t to)
+{
+	return ~0ULL >> (BITS_PER_WORD - (to - from)) << from % BITS_PER_WORD;
+}
+
+static inline bool in_one_word(uint64_t from, uint64_t to)
+{
+	return (from ^ (to - 1)) / BITS_PER_WORD == 0;
 }
 
 static struct palloc_block bootmem_alloc(struct palloc *pa, const struct palloc_req *req)
@@ -153,31 +107,53 @@ static struct palloc_block bootmem_alloc(struct palloc *pa, const struct palloc_
 		block.err = -EINVAL;
 		return block;
 	}
-	uint64_t bit = bootmem_find(b, req->pages, req->align_order);
-	if (bit == b->bits) {
+	bool fewer = (req->flags & PALLOC_REQ_FEWER) && req->pages >> req->align_order != 0;
+	uint64_t bit = bootmem_find(b, &block.pages, req->align_order, fewer);
+	if (bit == BOOTMEM_NONE) {
 		block.err = -ENOMEM;
 		return block;
 	}
-	make_used(b, bit, bit + req->pages);
+	bootmem_make_used(b, bit, bit + block.pages);
 	block.start = pfn(b->base + bit);
 	return block;
 }
 
+/** More than a word's frames, or the page that small requests share: it is gone when it is among them. */
+static FPG_NOINLINE int free_any(struct bootmem *b, uint64_t from, uint64_t to)
+{
+	if (!bootmem_all_used(b, from, to)) {
+		return -EINVAL;
+	}
+	if (b->pack_bit - from < to - from) {
+		b->pack_bit = BOOTMEM_NONE;
+	}
+	bootmem_make_free(b, from, to);
+	return 0;
+}
+
+/** Nearly every free is of frames of one word in the run that was used last, so nothing of that is a call. */
 static int bootmem_free(struct palloc *pa, struct pfn_range range)
 {
 	struct bootmem *b = bootmem_of(pa);
-	uint64_t from, to;
-	if (!bits_of(b, range, &from, &to)) {
+	const uint64_t from = range.start.n - b->base;
+	const uint64_t to = range.end.n - b->base;
+	const uint64_t pages = to - from;
+	if (unlikely(from - b->run_from >= b->run_bits || pages - 1 >= b->run_bits ||
+		     to - b->run_from > b->run_bits) &&
+	    unlikely(from >= to || !bootmem_managed(b, from, to))) {
 		return -EINVAL;
 	}
-	uint32_t i = run_after(b, from);
-	if (i == b->run_count || b->runs[i].start > from || b->runs[i].end < to) {
+	if (unlikely(!in_one_word(from, to) || b->pack_bit - from < pages)) {
+		return free_any(b, from, to);
+	}
+	const uint64_t mask = word_mask(from, to);
+	uint64_t *word = &b->free_map[from / BITS_PER_WORD];
+	if (unlikely(*word & mask)) {
 		return -EINVAL;
 	}
-	if (bits_find_set(b->free_map, from, to) != to) {
-		return -EINVAL;
-	}
-	make_free(b, from, to);
+	*word |= mask;
+	b->free_in[bootmem_region(b, from)] += (uint32_t)pages;
+	bootmem_count_free(b, from, pages);
 	return 0;
 }
 
@@ -195,14 +171,15 @@ static int bootmem_claim(struct palloc *pa, struct pfn_range range, pfn_t *block
 		}
 		return -EBUSY;
 	}
-	make_used(b, from, to);
+	bootmem_make_used(b, from, to);
 	return 0;
 }
 
 const struct palloc_ops bootmem_palloc_ops = {
 	.name = "bootmem",
-	.title = "a bitmap, first fit, any number of pages",
-	.caps = PALLOC_CAP_FREE | PALLOC_CAP_RUN | PALLOC_CAP_SUBFREE | PALLOC_CAP_CLAIM,
+	.title = "a bitmap, lowest place first, any number of pages, small requests packed",
+	.caps = PALLOC_CAP_FREE | PALLOC_CAP_RUN | PALLOC_CAP_SUBFREE | PALLOC_CAP_CLAIM |
+		PALLOC_CAP_PACK,
 	.max_order = MAX_PAGE_ORDER,
 	.meta_bytes = bootmem_meta_bytes,
 	.init = bootmem_init,
@@ -210,6 +187,7 @@ const struct palloc_ops bootmem_palloc_ops = {
 	.alloc = bootmem_alloc,
 	.free = bootmem_free,
 	.claim = bootmem_claim,
+	.alloc_bytes = bootmem_alloc_bytes,
 	.stats = bootmem_stats,
 	.walk = bootmem_walk,
 	.check = bootmem_check,

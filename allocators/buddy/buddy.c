@@ -9,8 +9,7 @@
 #include "fpg/base/range.h"
 
 #include <errno.h>
-
-#define META_ALIGN 64U
+#include <string.h>
 
 static uint64_t span_blocks(struct pfn_range span)
 {
@@ -19,11 +18,48 @@ static uint64_t span_blocks(struct pfn_range span)
 	       MAX_PAGE_ORDER;
 }
 
+/** Pages of the frame table that hold the records of so many largest-order blocks. */
+static uint64_t span_chunks(uint64_t blocks)
+{
+	return ROUND_UP(blocks << MAX_PAGE_ORDER, FRAME_TABLE_CHUNK) / FRAME_TABLE_CHUNK;
+}
+
+/** The smallest that BUDDY_BUCKETS buckets of so many largest-order blocks each cover the span. */
+static unsigned int bucket_shift(uint64_t blocks)
+{
+	unsigned int shift = 0;
+	while (ROUND_UP(blocks, 1ULL << shift) >> shift > BUDDY_BUCKETS) {
+		shift++;
+	}
+	return MAX_PAGE_ORDER + shift;
+}
+
+/** The fixed part of the metadata. */
+static size_t head_bytes(uint64_t blocks)
+{
+	uint64_t frames = blocks << MAX_PAGE_ORDER;
+	unsigned int shift = bucket_shift(blocks);
+	return sizeof(struct buddy) +
+	       (ROUND_UP(frames, 1ULL << shift) >> shift) * sizeof(struct buddy_bucket);
+}
+
+/** The bits behind it: fresh, cut, known. */
+static size_t words_bytes(uint64_t blocks)
+{
+	return fresh_bytes(blocks) +
+	       (bits_to_words(blocks) + bits_to_words(span_chunks(blocks))) * sizeof(uint64_t);
+}
+
 static size_t buddy_meta_bytes(const struct palloc_geometry *geometry)
 {
 	uint64_t blocks = span_blocks(geometry->span);
-	return ALIGN_UP(sizeof(struct buddy), META_ALIGN) + fresh_bytes(blocks) +
-	       bits_to_words(blocks) * sizeof(uint64_t);
+	return BUDDY_BUCKET_SIZE + head_bytes(blocks) + words_bytes(blocks);
+}
+
+/** The bits of `known` that bucket @i has are whole words; in small spans they are not, and were cleared at once. */
+static bool known_by_bucket(const struct buddy *b)
+{
+	return b->bucket_shift >= FRAME_TABLE_CHUNK_ORDER + 6;
 }
 
 static int buddy_init(struct palloc *pa, void *meta, size_t bytes)
@@ -32,14 +68,23 @@ static int buddy_init(struct palloc *pa, void *meta, size_t bytes)
 	if (bytes < buddy_meta_bytes(&geometry) || pa->pageblocks == NULL) {
 		return -EINVAL;
 	}
-	struct buddy *b = meta;
+	struct buddy *b = (struct buddy *)ALIGN_UP((uintptr_t)meta, BUDDY_BUCKET_SIZE);
 	uint64_t blocks = span_blocks(pa->span);
-	uint64_t *words = (uint64_t *)((char *)meta + ALIGN_UP(sizeof(*b), META_ALIGN));
+	uint64_t *words = (uint64_t *)((char *)b + head_bytes(blocks));
+	memset(b, 0, sizeof(*b));
 	b->base = ALIGN_DOWN(pa->span.start.n, MAX_ORDER_NR_PAGES);
+	b->links = (struct page *)((uintptr_t)buddy_page(b->base) - sizeof(struct page));
 	b->zone_bits = (uint64_t)pa->zone_id << PAGE_ZONE_SHIFT;
+	b->held_bits = b->zone_bits | BUDDY_HELD;
+	b->frames = blocks << MAX_PAGE_ORDER;
 	b->map = pa->pageblocks;
+	b->bucket_shift = bucket_shift(blocks);
 	fresh_init(&b->fresh, blocks, words);
 	b->cut = words + fresh_bytes(blocks) / sizeof(uint64_t);
+	b->known = b->cut + bits_to_words(blocks);
+	memset(words, 0,
+	       known_by_bucket(b) ? (size_t)((char *)b->known - (char *)words) :
+				    words_bytes(blocks));
 	pa->priv = b;
 	return 0;
 }
@@ -80,8 +125,35 @@ bool buddy_lookup(const struct buddy *b, uint64_t n, struct buddy_block *out)
 	}
 }
 
-void buddy_mark_cut(struct buddy *b, uint64_t start, uint64_t end)
+static void reach_bucket(struct buddy *b, uint64_t i)
 {
+	const uint64_t first = b->base + (i << b->bucket_shift);
+	const uint64_t most = b->base + b->frames;
+	const uint64_t last = first + (1ULL << b->bucket_shift);
+	memset(&b->bucket[i], 0, sizeof(b->bucket[i]));
+	if (known_by_bucket(b)) {
+		const uint64_t words = bits_to_words(span_chunks(b->frames >> MAX_PAGE_ORDER));
+		const uint64_t a_bucket = 1ULL << b->bucket_shift >> FRAME_TABLE_CHUNK_ORDER >> 6;
+		const uint64_t from = i * a_bucket;
+		const uint64_t count = words - from < a_bucket ? words - from : a_bucket;
+		memset(b->known + from, 0, count * sizeof(uint64_t));
+	}
+	pageblock_touch(b->map, first, last < most ? last : most);
+	b->ready[i / BITS_PER_WORD] |= 1ULL << (i % BITS_PER_WORD);
+}
+
+void buddy_reach_slow(struct buddy *b, uint64_t first, uint64_t last)
+{
+	for (uint64_t i = first; i <= last; i++) {
+		if (!bits_test(b->ready, i)) {
+			reach_bucket(b, i);
+		}
+	}
+}
+
+void buddy_mark_cut_slow(struct buddy *b, uint64_t start, uint64_t end)
+{
+	buddy_reach(b, start, end);
 	bits_set_range(b->cut, buddy_block_index(b, start), buddy_block_index(b, end - 1) + 1);
 }
 
@@ -91,19 +163,25 @@ void buddy_unfresh(struct buddy *b, uint64_t n)
 	buddy_mark_cut(b, n, n + 1);
 }
 
-bool buddy_record_missing(struct palloc *pa, uint64_t n)
+bool buddy_record_missing_slow(struct palloc *pa, uint64_t n)
 {
+	struct buddy *b = buddy_of(pa);
 	struct pfn_range want = { pfn(n), pfn(n + 1) };
-	if (frame_table_populated(want)) {
-		return false;
+	if (!frame_table_populated(want)) {
+		pa->want = want;
+		return true;
 	}
-	pa->want = want;
-	return true;
+	uint64_t chunk = (n - b->base) >> FRAME_TABLE_CHUNK_ORDER;
+	b->known[chunk / BITS_PER_WORD] |= 1ULL << (chunk % BITS_PER_WORD);
+	return false;
 }
 
 bool buddy_pieces_missing(struct palloc *pa, uint64_t start, uint64_t end)
 {
 	uint64_t known = UINT64_MAX;
+	if (start < end) {
+		buddy_reach(buddy_of(pa), start, end);
+	}
 	while (start < end) {
 		uint64_t chunk = start >> FRAME_TABLE_CHUNK_ORDER;
 		if (chunk != known && buddy_record_missing(pa, start)) {
@@ -124,27 +202,46 @@ void buddy_pieces_free(struct buddy *b, uint64_t start, uint64_t end)
 	}
 }
 
-/** Some frame of [start, end) is managed already. The ends lie in one largest-order block each. */
-static bool managed_already(const struct buddy *b, uint64_t start, uint64_t end)
+/** The part of [start, end) in the largest-order block @i, which has records, is managed in part. */
+static bool block_managed(const struct buddy *b, uint64_t i, uint64_t start, uint64_t end)
 {
 	struct buddy_block block;
-	while (start < end) {
-		uint64_t next = ALIGN_DOWN(start, MAX_ORDER_NR_PAGES) + MAX_ORDER_NR_PAGES;
-		uint64_t i = buddy_block_index(b, start);
-		if (fresh_test(&b->fresh, i)) {
+	const uint64_t first = b->base + (i << MAX_PAGE_ORDER);
+	const uint64_t last = first + MAX_ORDER_NR_PAGES;
+	start = first > start ? first : start;
+	end = last < end ? last : end;
+	if (buddy_lookup(b, start, &block)) {
+		return true;
+	}
+	for (uint64_t n = start; n < end; n++) {
+		if (buddy_owns(b, buddy_page(n)->word)) {
 			return true;
 		}
-		if (bits_test(b->cut, i)) {
-			if (buddy_lookup(b, start, &block)) {
+	}
+	return false;
+}
+
+/** Some frame of [start, end) is managed already. Words at a time: memory may be large. */
+static bool managed_already(const struct buddy *b, uint64_t start, uint64_t end)
+{
+	const uint64_t from = buddy_block_index(b, start);
+	const uint64_t to = buddy_block_index(b, end - 1) + 1;
+	if (fresh_find(&b->fresh, from) < to) {
+		return true;
+	}
+	/* What was cut lies in buckets that were reached. */
+	const unsigned int shift = (unsigned int)b->bucket_shift - MAX_PAGE_ORDER;
+	const uint64_t buckets = ((to - 1) >> shift) + 1;
+	for (uint64_t k = bits_find_set(b->ready, from >> shift, buckets); k != buckets;
+	     k = bits_find_set(b->ready, k + 1, buckets)) {
+		const uint64_t first = k << shift > from ? k << shift : from;
+		const uint64_t end_of = (k + 1) << shift < to ? (k + 1) << shift : to;
+		for (uint64_t i = bits_find_set(b->cut, first, end_of); i != end_of;
+		     i = bits_find_set(b->cut, i + 1, end_of)) {
+			if (block_managed(b, i, start, end)) {
 				return true;
 			}
-			for (uint64_t n = start; n < next && n < end; n++) {
-				if (buddy_owns(b, buddy_page(n)->word)) {
-					return true;
-				}
-			}
 		}
-		start = next;
 	}
 	return false;
 }
@@ -159,6 +256,7 @@ static bool special_missing(struct palloc *pa, uint64_t start, uint64_t end)
 		bool movable =
 			pageblock_all_movable(map, (struct pfn_range){ pfn(start), pfn(next) });
 		while (start < next) {
+			buddy_reach(buddy_of(pa), start, start + 1);
 			if (!movable && buddy_record_missing(pa, start)) {
 				return true;
 			}
@@ -195,20 +293,38 @@ static void add_whole(struct palloc *pa, uint64_t start, uint64_t end)
 	}
 }
 
+/** One frame behind all others: most runs of fragmented memory are so. */
+static int add_free_page(struct palloc *pa, uint64_t n)
+{
+	struct buddy *b = buddy_of(pa);
+	buddy_reach(b, n, n + 1);
+	if (buddy_record_missing(pa, n)) {
+		return -EAGAIN;
+	}
+	b->free_pages++;
+	buddy_mark_cut(b, n, n + 1);
+	buddy_merge_block(pa, n, 0);
+	return 0;
+}
+
 static int add_free(struct palloc *pa, uint64_t start, uint64_t end)
 {
 	struct buddy *b = buddy_of(pa);
+	if (end - start == 1 && start >= b->added_end) {
+		return add_free_page(pa, start);
+	}
 	uint64_t whole = ALIGN_UP(start, MAX_ORDER_NR_PAGES);
 	uint64_t whole_end = ALIGN_DOWN(end, MAX_ORDER_NR_PAGES);
 	if (whole >= whole_end) {
 		whole = end;
 		whole_end = end;
 	}
-	if (managed_already(b, start, end)) {
+	if (start < b->added_end && managed_already(b, start, end)) {
 		return -EINVAL;
 	}
 	if (buddy_pieces_missing(pa, start, whole) || buddy_pieces_missing(pa, whole_end, end) ||
-	    (b->map->special != 0 && special_missing(pa, start, end))) {
+	    (b->map->special != 0 && end - start > PAGEBLOCK_NR_PAGES &&
+	     special_missing(pa, start, end))) {
 		return -EAGAIN;
 	}
 	b->free_pages += end - start;
@@ -243,13 +359,15 @@ static uint64_t next_head(const struct buddy *b, uint64_t n, uint64_t end)
 /**
  * Adopt [start, end): heads that are there stay, what lies between them becomes blocks.
  * @commit  false: only find out what is missing
+ * @gaps    set when there is something between heads
  */
-static int adopt(struct palloc *pa, uint64_t start, uint64_t end, bool commit)
+static int adopt(struct palloc *pa, uint64_t start, uint64_t end, bool commit, bool *gaps)
 {
 	struct buddy *b = buddy_of(pa);
 	uint64_t n = start;
 	while (n < end) {
 		uint64_t head = next_head(b, n, end);
+		*gaps = *gaps || head != n;
 		if (!commit && buddy_pieces_missing(pa, n, head)) {
 			return -EAGAIN;
 		}
@@ -270,9 +388,27 @@ static int adopt(struct palloc *pa, uint64_t start, uint64_t end, bool commit)
 	return 0;
 }
 
+/** [start, end) is one block in use, and its head says so. */
+static inline bool is_held_block(const struct buddy *b, uint64_t start, uint64_t end)
+{
+	const uint64_t word = buddy_page(start)->word;
+	return (word & (PAGE_ZONE_MASK | BUDDY_HELD)) == b->held_bits &&
+	       end - start == 1ULL << page_word_order(word) &&
+	       !fresh_test(&b->fresh, buddy_block_index(b, start));
+}
+
 static int add_allocated(struct palloc *pa, uint64_t start, uint64_t end)
 {
 	struct buddy *b = buddy_of(pa);
+	/* A block of several types is freed by pageblocks, and a whole one's free may not ask for records. */
+	if ((start ^ (end - 1)) >> PAGEBLOCK_ORDER != 0 && b->map->special != 0 &&
+	    special_missing(pa, start, end)) {
+		return -EAGAIN;
+	}
+	if (start >= b->added_end && is_held_block(b, start, end)) {
+		buddy_mark_cut(b, start, end);
+		return 0;
+	}
 	for (uint64_t i = buddy_block_index(b, start); i <= buddy_block_index(b, end - 1); i++) {
 		struct buddy_block block;
 		uint64_t first = b->base + (i << MAX_PAGE_ORDER);
@@ -285,12 +421,13 @@ static int add_allocated(struct palloc *pa, uint64_t start, uint64_t end)
 			return -EINVAL;
 		}
 	}
-	int err = adopt(pa, start, end, false);
+	bool gaps = false;
+	int err = adopt(pa, start, end, false, &gaps);
 	if (err != 0) {
 		return err;
 	}
 	buddy_mark_cut(b, start, end);
-	return adopt(pa, start, end, true);
+	return gaps ? adopt(pa, start, end, true, &gaps) : 0;
 }
 
 static int buddy_add(struct palloc *pa, const struct palloc_run *run)
@@ -309,6 +446,7 @@ static int buddy_add(struct palloc *pa, const struct palloc_run *run)
 	}
 	if (err == 0) {
 		b->managed_pages += end - start;
+		b->added_end = end > b->added_end ? end : b->added_end;
 	}
 	return err;
 }
@@ -317,7 +455,7 @@ const struct palloc_ops buddy_palloc_ops = {
 	.name = "buddy",
 	.title = "free lists by order and migratetype",
 	.caps = PALLOC_CAP_FREE | PALLOC_CAP_ORDER | PALLOC_CAP_SUBFREE | PALLOC_CAP_CLAIM |
-		PALLOC_CAP_CLASS | PALLOC_CAP_SHRINK | PALLOC_CAP_RECORDS,
+		PALLOC_CAP_CLASS | PALLOC_CAP_SHRINK | PALLOC_CAP_RECORDS | PALLOC_CAP_CLEARS,
 	.max_order = MAX_PAGE_ORDER,
 	.meta_bytes = buddy_meta_bytes,
 	.init = buddy_init,

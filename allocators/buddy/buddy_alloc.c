@@ -1,312 +1,165 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * buddy: taking a block. The own type's lists first, then fresh memory, then other types' blocks by
- * the fallback table; what is cut off goes back on lists.
- *
- * Raiding keeps types together: whole free pageblocks are taken over, the smallest that do; inside
- * a pageblock, its free blocks are taken over when at least half of it is free or of the raider's
- * type; else only one block is taken. The same calls always give the same answers.
+ * buddy: taking a block of the own type from a list, the lowest bucket's holes first. Everything else is a tail call
+ * into buddy_search.c.
  */
 #include "buddy.h"
 
-#include "fpg/base/range.h"
-
 #include <errno.h>
 
-#define FALLBACK_END MIGRATE_TYPE_COUNT
-
-/** Whom a type raids, in this order. HIGHATOMIC, CMA and ISOLATE neither raid nor are raided. */
-static const uint8_t fallbacks[MIGRATE_TYPE_COUNT][3] = {
-	[MIGRATE_UNMOVABLE] = { MIGRATE_RECLAIMABLE, MIGRATE_MOVABLE, FALLBACK_END },
-	[MIGRATE_MOVABLE] = { MIGRATE_RECLAIMABLE, MIGRATE_UNMOVABLE, FALLBACK_END },
-	[MIGRATE_RECLAIMABLE] = { MIGRATE_UNMOVABLE, MIGRATE_MOVABLE, FALLBACK_END },
-	[MIGRATE_HIGHATOMIC] = { FALLBACK_END, FALLBACK_END, FALLBACK_END },
-	[MIGRATE_CMA] = { FALLBACK_END, FALLBACK_END, FALLBACK_END },
-	[MIGRATE_ISOLATE] = { FALLBACK_END, FALLBACK_END, FALLBACK_END },
-};
-
-/** A free block that can serve a request, not taken yet. */
-struct candidate {
-	uint64_t n;
-	unsigned int order;
-	/** Of its list. */
-	unsigned int type;
-	bool fresh;
-};
-
-/**
- * Records that cutting the block down to @order would write: the upper half at each step, and the
- * block itself. Only halves of at least a chunk's frames lie in another chunk than the block's
- * head.
- */
-static bool cut_missing(struct palloc *pa, const struct candidate *c, unsigned int order)
+/** The records that cutting the block down to @order would write, but its head's, are known to be there. */
+static inline bool halves_known(const struct buddy *b, uint64_t n, unsigned int from_order,
+				unsigned int order)
 {
-	if (c->fresh && buddy_record_missing(pa, c->n)) {
-		return true;
-	}
-	for (unsigned int k = c->order; k > order && k > FRAME_TABLE_CHUNK_ORDER; k--) {
-		if (buddy_record_missing(pa, c->n + (1ULL << (k - 1)))) {
-			return true;
+	uint64_t chunk = (n - b->base) >> FRAME_TABLE_CHUNK_ORDER;
+	for (unsigned int k = from_order; k > order && k > FRAME_TABLE_CHUNK_ORDER; k--) {
+		if (!bits_test(b->known, chunk + (1ULL << (k - 1 - FRAME_TABLE_CHUNK_ORDER)))) {
+			return false;
 		}
 	}
-	return false;
+	return true;
 }
 
-/** What a search ends with. */
-enum found {
-	FOUND,
-	FOUND_NOTHING,
-	FOUND_MISSING
-};
-
-/**
- * The first block of the list that can be cut; with PALLOC_REQ_POPULATED those that cannot are
- * passed over.
- */
-static enum found try_list(struct palloc *pa, unsigned int from_order, unsigned int type,
-			   unsigned int order, uint32_t flags, struct candidate *c)
+/** As it goes into two registers. */
+static inline struct palloc_block block_of(uint64_t n, unsigned long pages, unsigned long type,
+					   int err)
 {
-	struct buddy *b = buddy_of(pa);
-	uint32_t link = b->list[from_order][type].head;
-	while (link != 0) {
-		struct page *page = buddy_link_page(link);
-		*c = (struct candidate){ page_to_pfn(page).n, from_order, type, false };
-		if (!cut_missing(pa, c, order)) {
-			return FOUND;
-		}
-		if (!(flags & PALLOC_REQ_POPULATED)) {
-			return FOUND_MISSING;
-		}
-		link = page->next;
-	}
-	return FOUND_NOTHING;
-}
-
-static enum found try_fresh(struct palloc *pa, unsigned int order, uint32_t flags,
-			    struct candidate *c)
-{
-	struct buddy *b = buddy_of(pa);
-	uint64_t i = fresh_find(&b->fresh, 0);
-	while (i < b->fresh.bits) {
-		*c = (struct candidate){ b->base + (i << MAX_PAGE_ORDER), MAX_PAGE_ORDER,
-					 MIGRATE_MOVABLE, true };
-		if (!cut_missing(pa, c, order)) {
-			return FOUND;
-		}
-		if (!(flags & PALLOC_REQ_POPULATED)) {
-			return FOUND_MISSING;
-		}
-		i = fresh_find(&b->fresh, i + 1);
-	}
-	return FOUND_NOTHING;
-}
-
-/** Orders [low, high] of one type, ascending. */
-static enum found try_type(struct palloc *pa, unsigned int type, unsigned int order, uint32_t flags,
-			   struct candidate *c)
-{
-	uint32_t orders = buddy_of(pa)->nonempty[type] >> order << order;
-	while (orders != 0) {
-		enum found found = try_list(pa, bit_lowest(orders), type, order, flags, c);
-		if (found != FOUND_NOTHING) {
-			return found;
-		}
-		orders &= orders - 1;
-	}
-	return FOUND_NOTHING;
-}
-
-/** Blocks of exactly @from_order of the types that @type raids. */
-static enum found try_raid(struct palloc *pa, unsigned int from_order, unsigned int type,
-			   unsigned int order, uint32_t flags, struct candidate *c)
-{
-	const uint8_t *raided = fallbacks[type];
-	for (; *raided != FALLBACK_END; raided++) {
-		if (buddy_of(pa)->nonempty[*raided] >> from_order & 1) {
-			enum found found = try_list(pa, from_order, *raided, order, flags, c);
-			if (found != FOUND_NOTHING) {
-				return found;
-			}
-		}
-	}
-	return FOUND_NOTHING;
-}
-
-static uint32_t raided_orders(const struct buddy *b, unsigned int type)
-{
-	uint32_t orders = 0;
-	for (const uint8_t *raided = fallbacks[type]; *raided != FALLBACK_END; raided++) {
-		orders |= b->nonempty[*raided];
-	}
-	return orders;
+	union {
+		uint64_t words[2];
+		struct palloc_block block;
+	} u = { .words = { n, pages | (uint64_t)type << 32 | (uint64_t)err << 48 } };
+	static_assert(offsetof(struct palloc_block, pages) == 8 &&
+			      offsetof(struct palloc_block, type) == 12 &&
+			      offsetof(struct palloc_block, err) == 14,
+		      "the second word holds pages, then type, then err");
+	return u.block;
 }
 
 /**
- * Another type's block: the smallest of whole pageblocks, then fresh memory, then the largest of a
- * part of one.
+ * No list of the own type has a block that is large enough. When nothing else has one either, failing costs the same at
+ * any size of memory.
  */
-static enum found find_raid(struct palloc *pa, unsigned int type, unsigned int order,
-			    uint32_t flags, struct candidate *c)
-{
-	uint32_t all = raided_orders(buddy_of(pa), type) >> order << order;
-	uint32_t orders = all >> PAGEBLOCK_ORDER << PAGEBLOCK_ORDER;
-	enum found found = FOUND_NOTHING;
-	for (; orders != 0 && found == FOUND_NOTHING; orders &= orders - 1) {
-		found = try_raid(pa, bit_lowest(orders), type, order, flags, c);
-	}
-	if (found == FOUND_NOTHING && fallbacks[type][0] != FALLBACK_END) {
-		found = try_fresh(pa, order, flags, c);
-	}
-	orders = all & ((1U << PAGEBLOCK_ORDER) - 1);
-	while (orders != 0 && found == FOUND_NOTHING) {
-		unsigned int k = bit_highest(orders);
-		found = try_raid(pa, k, type, order, flags, c);
-		orders &= ~(1U << k);
-	}
-	return found;
-}
-
-static enum found find(struct palloc *pa, unsigned int type, unsigned int order, uint32_t flags,
-		       struct candidate *c)
-{
-	enum found found = try_type(pa, type, order, flags, c);
-	if (found == FOUND_NOTHING && type == MIGRATE_MOVABLE) {
-		found = try_fresh(pa, order, flags, c);
-	}
-	if (found == FOUND_NOTHING && (flags & PALLOC_REQ_CMA) && type == MIGRATE_MOVABLE) {
-		found = try_type(pa, MIGRATE_CMA, order, flags, c);
-	}
-	if (found == FOUND_NOTHING) {
-		found = find_raid(pa, type, order, flags, c);
-	}
-	if (found == FOUND_NOTHING && (flags & PALLOC_REQ_HIGH)) {
-		found = try_type(pa, MIGRATE_HIGHATOMIC, order, flags, c);
-	}
-	return found;
-}
-
-/** Frames of the pageblock at @block that are free, and those in use that asked for @type. */
-static void weigh(const struct palloc *pa, uint64_t block, unsigned int type, uint64_t *free,
-		  uint64_t *alike)
+static FPG_NOINLINE struct palloc_block alloc_other(struct palloc *pa, const struct palloc_req *req)
 {
 	const struct buddy *b = buddy_of(pa);
-	uint64_t end = block + PAGEBLOCK_NR_PAGES;
-	*free = 0;
-	*alike = 0;
-	for (uint64_t n = block; n < end;) {
-		uint64_t word = buddy_page(n)->word;
-		if (!buddy_owns(b, word)) {
-			n++;
-			continue;
-		}
-		uint64_t pages = 1ULL << page_word_order(word);
-		if (page_word_state(word) == PAGE_FREE) {
-			*free += pages;
-		} else if (page_word_type(word) == type) {
-			*alike += pages;
-		}
-		n += pages;
+	const uint64_t pairs = b->nonempty_pairs[0] | b->nonempty_pairs[1] | b->nonempty_pairs[2];
+	static_assert(ARRAY_SIZE(b->nonempty_pairs) == 3, "all types are looked at");
+	if (req->align_order >= PAGEBLOCK_ORDER &&
+	    ((pairs | pairs >> 32) & UINT32_MAX) >> req->align_order == 0 && b->fresh.count == 0) {
+		return block_of(0, 0, 0, -ENOMEM);
 	}
+	return buddy_alloc_searching(pa, req);
 }
 
-/** Move the free blocks of the pageblock at @block to @type's lists and give it that type. */
-static void take_over(struct buddy *b, uint64_t block, unsigned int type)
-{
-	uint64_t end = block + PAGEBLOCK_NR_PAGES;
-	for (uint64_t n = block; n < end;) {
-		uint64_t word = buddy_page(n)->word;
-		if (!buddy_owns(b, word)) {
-			n++;
-			continue;
-		}
-		unsigned int order = page_word_order(word);
-		if (page_word_state(word) == PAGE_FREE) {
-			buddy_list_del(b, n);
-			buddy_list_add(b, n, order, type);
-		}
-		n += 1ULL << order;
-	}
-	pageblock_set_type(b->map, pfn(block), (enum migratetype)type);
-}
-
-/**
- * Settle which type the part of a pageblock that is being raided belongs to. Return: its type from
- * now on.
- */
-static unsigned int raid_part(struct palloc *pa, const struct candidate *c, unsigned int type,
-			      unsigned int order)
-{
-	uint64_t block = ALIGN_DOWN(c->n, PAGEBLOCK_NR_PAGES);
-	uint64_t free, alike;
-	if (type == MIGRATE_MOVABLE && order < PAGEBLOCK_ORDER / 2) {
-		return c->type;
-	}
-	weigh(pa, block, type, &free, &alike);
-	if (free + alike < PAGEBLOCK_NR_PAGES / 2) {
-		return c->type;
-	}
-	take_over(buddy_of(pa), block, type);
-	return type;
-}
-
-/**
- * Cut the block, off its list, down to @order at its start. Upper halves keep the types of their
- * pageblocks.
- */
-static void cut(struct buddy *b, uint64_t n, unsigned int from_order, unsigned int order)
-{
-	for (unsigned int k = from_order; k-- > order;) {
-		uint64_t half = n + (1ULL << k);
-		buddy_list_add(b, half, k, pageblock_type(b->map, pfn(half)));
-	}
-}
-
-static unsigned int take(struct palloc *pa, const struct candidate *c, unsigned int type,
-			 unsigned int order)
+/** A block of @list, which has some, of the own type and of order @from, cut down to what is wanted. */
+static FPG_INLINE struct palloc_block cut_from(struct palloc *pa, const struct palloc_req *req,
+					       struct buddy_list *list, unsigned long from,
+					       const bool small)
 {
 	struct buddy *b = buddy_of(pa);
-	unsigned int from_order = c->order;
-	unsigned int from_type = c->type;
-	bool raid = from_type != type && !buddy_keeps_apart(from_type);
-	if (raid && c->order < PAGEBLOCK_ORDER) {
-		from_type = raid_part(pa, c, type, order);
+	unsigned long order = req->align_order;
+	const unsigned long type = req->type;
+	const uint64_t link = list->head;
+	struct page *const links = b->links;
+	struct page *page = links + link;
+	const uint64_t n = b->base + link - 1;
+	while (unlikely(1UL << order < req->pages) && order < from) {
+		order++;
 	}
-	if (c->fresh) {
-		buddy_unfresh(b, c->n);
-	} else {
-		buddy_list_del(b, c->n);
+	if (unlikely(!halves_known(b, n, (unsigned int)from, (unsigned int)order))) {
+		return buddy_alloc_searching(pa, req);
 	}
-	if (raid && from_order >= PAGEBLOCK_ORDER) {
-		unsigned int whole = order > PAGEBLOCK_ORDER ? order : PAGEBLOCK_ORDER;
-		cut(b, c->n, from_order, whole);
-		pageblock_set_range(b->map,
-				    (struct pfn_range){ pfn(c->n), pfn(c->n + (1ULL << whole)) },
-				    (enum migratetype)type);
-		from_order = whole;
-		from_type = type;
+	uint64_t word = buddy_free_word(b, from, type);
+	buddy_unlink(b, links, list, page, word, small);
+	const unsigned long large = order > PAGEBLOCK_ORDER ? order : PAGEBLOCK_ORDER;
+	while (!small && from > large) {
+		from--;
+		list -= BUDDY_ROW;
+		word -= 1ULL << PAGE_ORDER_SHIFT;
+		buddy_push(b, links, list, link + (1UL << from), word, false);
 	}
-	cut(b, c->n, from_order, order);
-	buddy_record_used(b, c->n, order, type);
+	if (from != order) {
+		list = small ? list : buddy_small_list(b, link - 1, from, type);
+		while (from != order) {
+			from--;
+			list -= BUDDY_SMALL_ROW;
+			word -= 1ULL << PAGE_ORDER_SHIFT;
+			buddy_push(b, links, list, link + (1UL << from), word, true);
+		}
+	}
+	page->word = word + ((uint64_t)(PAGE_ALLOCATED - PAGE_FREE) << PAGE_STATE_SHIFT);
 	b->free_pages -= 1ULL << order;
-	return from_type;
+	return block_of(n, 1UL << order, type, 0);
 }
 
+/** A whole pageblock, or several: the smallest. Everything else is a tail call. */
+static FPG_NOINLINE struct palloc_block alloc_large(struct palloc *pa, const struct palloc_req *req)
+{
+	struct buddy *b = buddy_of(pa);
+	const unsigned long orders = (unsigned long)b->nonempty[req->type] >>
+				     req->align_order << req->align_order;
+	if (orders == 0) {
+		return alloc_other(pa, req);
+	}
+	const unsigned long from = bit_lowest(orders);
+	return cut_from(pa, req, &b->list[from][req->type], from, false);
+}
+
+/** What the lowest bucket does not have: a higher one may. */
+static FPG_NOINLINE struct palloc_block alloc_small(struct palloc *pa, const struct palloc_req *req)
+{
+	struct buddy *b = buddy_of(pa);
+	const unsigned long type = req->type;
+	buddy_for_each_hole(i, b, type)
+	{
+		struct buddy_bucket *bucket = &b->bucket[i];
+		const unsigned long orders = (unsigned long)bucket->orders[type] >>
+					     req->align_order << req->align_order;
+		if (orders != 0) {
+			const unsigned long from = bit_lowest(orders);
+			return cut_from(pa, req, &bucket->list[from][type], from, true);
+		}
+	}
+	return alloc_large(pa, req);
+}
+
+/**
+ * A block of the own type and just the order, when the lowest bucket with any has one. With PALLOC_REQ_FEWER the
+ * smallest goes first, whole, so that large ones stay. Everything else is a tail call.
+ */
 struct palloc_block buddy_alloc(struct palloc *pa, const struct palloc_req *req)
 {
-	struct palloc_block block = { .pages = req->pages };
-	struct candidate c;
-	unsigned int order = req->pages == 0 ? 0 : bit_lowest(req->pages);
-	if (!IS_POW2(req->pages) || order > MAX_PAGE_ORDER || req->align_order > order ||
-	    req->type >= MIGRATE_TYPE_COUNT) {
-		block.err = -EINVAL;
-		return block;
+	struct buddy *b = buddy_of(pa);
+	const unsigned long order = req->align_order;
+	const unsigned long type = req->type;
+	const unsigned long pages = 1UL << (order & 63);
+	if (unlikely(pages != req->pages && !(req->flags & PALLOC_REQ_FEWER))) {
+		return buddy_alloc_searching(pa, req);
 	}
-	enum found found = find(pa, req->type, order, req->flags, &c);
-	if (found != FOUND) {
-		block.err = found == FOUND_MISSING ? -EAGAIN : -ENOMEM;
-		return block;
+	if (unlikely(order > MAX_PAGE_ORDER || type >= MIGRATE_TYPE_COUNT)) {
+		return buddy_alloc_searching(pa, req);
 	}
-	block.type = (uint8_t)take(pa, &c, req->type, order);
-	block.start = pfn(c.n);
-	return block;
+	struct buddy_list *list = &b->list[order][type];
+	if (order < PAGEBLOCK_ORDER) {
+		const uint64_t *holes = b->holes[type];
+		uint64_t i = 0;
+		while (*holes == 0) {
+			holes++;
+			i += BITS_PER_WORD;
+			if (i == BUDDY_BUCKETS) {
+				return alloc_large(pa, req);
+			}
+		}
+		list = &b->bucket[i + bit_lowest(*holes)].list[order][type];
+	}
+	const uint64_t link = list->head;
+	if (link == 0) {
+		return order < PAGEBLOCK_ORDER ? alloc_small(pa, req) : alloc_large(pa, req);
+	}
+	struct page *page = b->links + link;
+	const uint64_t word = buddy_free_word(b, order, type);
+	buddy_unlink(b, b->links, list, page, word, order < PAGEBLOCK_ORDER);
+	page->word = word + ((uint64_t)(PAGE_ALLOCATED - PAGE_FREE) << PAGE_STATE_SHIFT);
+	b->free_pages -= pages;
+	return block_of(b->base + link - 1, pages, type, 0);
 }

@@ -7,16 +7,16 @@
 #include "fpg/base/errno.h"
 
 /** One list: links, words, alignment, place, count. */
-static const char *check_list(const struct palloc *pa, unsigned int order, unsigned int type,
+static const char *check_list(const struct palloc *pa, const struct buddy_list *list,
+			      uint64_t bucket, unsigned int order, unsigned int type,
 			      uint64_t *pages)
 {
 	const struct buddy *b = buddy_of(pa);
-	const struct buddy_list *list = &b->list[order][type];
 	uint64_t expected = page_word(PAGE_FREE, order, type, 0) | b->zone_bits;
 	uint32_t prev = 0;
-	uint32_t count = 0;
-	for (uint32_t link = list->head; link != 0; link = buddy_link_page(link)->next) {
-		const struct page *page = buddy_link_page(link);
+	uint64_t count = 0;
+	for (uint32_t link = list->head; link != 0; link = buddy_link_page(b, link)->next) {
+		const struct page *page = buddy_link_page(b, link);
 		uint64_t n = page_to_pfn(page).n;
 		struct pfn_range range = { pfn(n), pfn(n + (1ULL << order)) };
 		if (!buddy_in_span(pa, range) || !IS_ALIGNED(n, 1ULL << order)) {
@@ -28,20 +28,44 @@ static const char *check_list(const struct palloc *pa, unsigned int order, unsig
 		if (page->prev != prev) {
 			return "a list's links do not match";
 		}
+		if (order < PAGEBLOCK_ORDER && (n - b->base) >> b->bucket_shift != bucket) {
+			return "a block is in another bucket than it lies in";
+		}
 		if (fresh_test(&b->fresh, buddy_block_index(b, n)) ||
 		    !bits_test(b->cut, buddy_block_index(b, n))) {
 			return "a block on a list lies in fresh or untouched memory";
 		}
-		if (++count > list->count) {
+		if (++count > pfn_range_pages(pa->span) >> order) {
 			break;
 		}
 		*pages += 1ULL << order;
 		prev = link;
 	}
-	if (count != list->count || (count != 0) != ((b->nonempty[type] >> order & 1) != 0)) {
-		return "a list's count or its bit is wrong";
+	bool some = order < PAGEBLOCK_ORDER ? b->bucket[bucket].orders[type] >> order & 1 :
+					      b->nonempty[type] >> order & 1;
+	return (count != 0) == some ? NULL : "a list's bit is wrong";
+}
+
+static const char *check_bucket(const struct palloc *pa, uint64_t i, uint64_t *pages)
+{
+	const struct buddy *b = buddy_of(pa);
+	const char *why = NULL;
+	for (unsigned int type = 0; type < MIGRATE_TYPE_COUNT; type++) {
+		if (!bits_test(b->ready, i)) {
+			if (bits_test(b->holes[type], i)) {
+				return "a bucket that was never cleared has blocks";
+			}
+			continue;
+		}
+		if (bits_test(b->holes[type], i) != (b->bucket[i].orders[type] != 0)) {
+			return "a bucket's bit is wrong";
+		}
+		for (unsigned int order = 0; why == NULL && order < PAGEBLOCK_ORDER; order++) {
+			why = check_list(pa, &b->bucket[i].list[order][type], i, order, type,
+					 pages);
+		}
 	}
-	return NULL;
+	return why;
 }
 
 /** Its pageblocks have its type, and its buddy, if free and of the same order, is of another. */
@@ -123,9 +147,12 @@ int buddy_check(const struct palloc *pa, const char **why)
 			*why = "a fresh block is not MOVABLE";
 		}
 	}
-	for (unsigned int order = 0; *why == NULL && order < BUDDY_ORDERS; order++) {
+	for (uint64_t i = 0; *why == NULL && i < buddy_buckets(b); i++) {
+		*why = check_bucket(pa, i, &pages);
+	}
+	for (unsigned int order = PAGEBLOCK_ORDER; *why == NULL && order < BUDDY_ORDERS; order++) {
 		for (unsigned int type = 0; *why == NULL && type < MIGRATE_TYPE_COUNT; type++) {
-			*why = check_list(pa, order, type, &pages);
+			*why = check_list(pa, &b->list[order][type], 0, order, type, &pages);
 		}
 	}
 	if (*why == NULL && pages != b->free_pages) {

@@ -102,7 +102,7 @@ void buddy_stats(const struct palloc *pa, struct palloc_stats *out)
 	const struct buddy *b = buddy_of(pa);
 	uint32_t orders = b->fresh.count != 0 ? 1U << MAX_PAGE_ORDER : 0;
 	for (unsigned int type = 0; type < MIGRATE_TYPE_COUNT; type++) {
-		orders |= b->nonempty[type];
+		orders |= buddy_orders(b, type);
 	}
 	*out = (struct palloc_stats){
 		.managed_pages = b->managed_pages,

@@ -10,6 +10,8 @@
 #include "fpg/base/errno.h"
 #include "fpg/base/parse.h"
 #include "fpg/core/boot_memory.h"
+#include "fpg/core/boot_phase.h"
+#include "fpg/core/bootmem.h"
 #include "fpg/core/fail_boot.h"
 #include "fpg/core/hart.h"
 #include "fpg/core/ledger.h"
@@ -17,6 +19,7 @@
 #include "fpg/core/memblock.h"
 #include "fpg/core/memtest.h"
 #include "fpg/core/page_alloc.h"
+#include "fpg/core/page_poison.h"
 #include "fpg/core/panic.h"
 #include "fpg/monitor/command.h"
 #include "fpg/pagetable/fixmap.h"
@@ -135,11 +138,25 @@ FPG_INIT static void start_page_allocator(void)
 			}
 		}
 	}
+	zone_movable_size(&memory.args.kernelcore, &memory.args.movablecore);
+	/* Where its requests begin; that it is missing in the device tree is said when harts are started. */
+	(void)hart_boot_node(facts);
 	uint64_t tables = kernel_map_tables(&map);
+	if (memory.args.page_poison && page_poison_init() != 0) {
+		pr_warn("page_poison stays off");
+	}
 	int err = page_alloc_init(memory.args.palloc);
 	if (err != 0) {
 		panic("no page allocator can be started (%s)", errno_name(err));
 	}
+	(void)free_all_bootmem();
+	/* The allocators are ready when they have served somebody. */
+	struct page *first = alloc_pages(GFP_KERNEL, 0);
+	if (first == NULL) {
+		panic("the page allocator has no page");
+	}
+	__free_pages(first, 0);
+	boot_phase_end(STAGE_PALLOC);
 	pr_info("Memory: %" PRIu64 "K/%" PRIu64 "K available, served by %s",
 		page_alloc_free_pages() * (PAGE_SIZE / 1024), memory.ram_bytes / 1024,
 		page_alloc_backend_name());
@@ -153,6 +170,7 @@ FPG_INIT static void start_page_allocator(void)
 /** Everything up to the page allocators and what is made of them. Boot memory: gone when the monitor runs. */
 FPG_INIT FPG_NOINLINE static void boot_up(uint64_t hart, phys_addr_t dtb, phys_addr_t load)
 {
+	boot_phase_start();
 	hart_init();
 	panic_init();
 	ledger_collect_warnings();

@@ -29,8 +29,6 @@ FPG_INIT static void unused(bool given, const char *name, const char *why)
 FPG_INIT void boot_notice_unused(const struct bootargs *args)
 {
 	unused(args->cma.given && args->cma.bytes != 0, "cma=", "has no CMA");
-	unused(args->kernelcore.given, "kernelcore=", "makes no zone Movable");
-	unused(args->movablecore.given, "movablecore=", "makes no zone Movable");
 	unused(args->memtest_patterns != 0 && !FPG_ENABLED(CONFIG_MEMTEST),
 	       "memtest=", "has no memory test (CONFIG_MEMTEST)");
 	unused(args->fail_boot != 0 && !FPG_ENABLED(CONFIG_FAIL_BOOT),

@@ -86,6 +86,7 @@ FPG_INIT void boot_start_objects(const struct boot_memory *bm, const struct kern
 	const struct hart_start_env env = {
 		.satp_mode = map->pt.mode->satp_mode,
 		.root = map->pt.root,
+		.max_harts = bm->args.max_harts,
 		.stack_alloc = vmalloc_stack,
 		.stack_free = hart_stack_free,
 		.area_alloc = hart_area,

@@ -10,8 +10,7 @@
 #include <string.h>
 
 static const struct bench *const tables[] = {
-	bench_rows_pagetable,
-	bench_rows_tlb,
+	bench_rows_boot, bench_rows_palloc, bench_rows_pagetable, bench_rows_tlb, bench_rows_switch,
 };
 
 /** Instructions that an empty region counts; the same each time. */

@@ -27,7 +27,10 @@ struct bench {
 };
 
 /** End of each table: name == NULL. */
+extern const struct bench bench_rows_boot[];
 extern const struct bench bench_rows_pagetable[];
+extern const struct bench bench_rows_palloc[];
+extern const struct bench bench_rows_switch[];
 extern const struct bench bench_rows_tlb[];
 
 /**

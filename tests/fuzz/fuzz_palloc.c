@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Any sequence of operations on every backend, checked against the conformance suite's model: five
- * bytes an operation, the first byte of the input chooses backend and alignment of the span.
+ * Any sequence of operations on every backend, checked against the conformance suite's model: the first byte of the
+ * input chooses backend and alignment of the span, three more memory's shape, whether populations fail and whether
+ * other backends take over; then come five bytes an operation.
  */
 #include "sim.h"
 #include "tests/conformance/palloc/conformance.h"
@@ -45,6 +46,8 @@ static void env_make(struct conformance_env *env)
 	env->pageblocks = malloc(MOST_PAGES);
 	env->state = malloc(MOST_PAGES);
 	env->blocks = calloc(CONFORMANCE_BLOCKS, sizeof(*env->blocks));
+	env->history = calloc(CONFORMANCE_HISTORY, sizeof(*env->history));
+	env->table = palloc_table;
 	env->out = &to_stderr;
 	env->zone_id = 5;
 	env->check_every = 64;

@@ -33,7 +33,7 @@
 		}                                                                  \
 	} while (0)
 
-static FPG_UNUSED char text[16384];
+static FPG_UNUSED char text[65536];
 
 static FPG_NORETURN void end_child_now(int code)
 {
@@ -137,11 +137,13 @@ static struct dt_cpu *add_cpu(uint64_t id)
 	return cpu;
 }
 
-static FPG_UNUSED unsigned int start(void)
+/** @most: as maxcpus=, 0: no limit. */
+static FPG_UNUSED unsigned int start_at_most(unsigned int most)
 {
-	static const struct hart_start_env env = {
+	const struct hart_start_env env = {
 		.satp_mode = 8,
 		.root = PAGE_SIZE,
+		.max_harts = most,
 		.stack_alloc = take_stack,
 		.stack_free = give_stack,
 		.area_alloc = take_area,
@@ -149,6 +151,11 @@ static FPG_UNUSED unsigned int start(void)
 	host_set_hart_id(BOOT_HART);
 	hart_init();
 	return harts_start(&facts, &env);
+}
+
+static FPG_UNUSED unsigned int start(void)
+{
+	return start_at_most(0);
 }
 
 /** @count harts in all. */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void must(int ok, const char *what)
 {
@@ -20,7 +21,10 @@ void instance_start(struct instance *it, const struct palloc_ops *ops, struct pf
 	struct palloc_geometry geometry = { .span = span, .harts = 1, .max_runs = 256 };
 	size_t bytes = ops->meta_bytes(&geometry);
 	sim_frame_table_start(span);
-	it->words = calloc(1, pageblock_map_bytes(span));
+	it->words = malloc(pageblock_map_bytes(span));
+	must(it->words != NULL, "no memory");
+	/* Nobody clears it at boot. */
+	memset(it->words, 0xa5, pageblock_map_bytes(span));
 	pageblock_map_init(&it->map, span, it->words);
 	it->pa = (struct palloc){
 		.ops = ops,
@@ -30,9 +34,9 @@ void instance_start(struct instance *it, const struct palloc_ops *ops, struct pf
 		.meta_bytes = bytes,
 		.pageblocks = &it->map,
 	};
-	must(it->pa.meta != NULL && it->words != NULL, "no memory");
+	must(it->pa.meta != NULL, "no memory");
 	for (size_t i = 0; i < bytes; i++) {
-		((char *)it->pa.meta)[i] = 0;
+		((char *)it->pa.meta)[i] = ops->caps & PALLOC_CAP_CLEARS ? (char)0xa5 : 0;
 	}
 	must(ops->init(&it->pa, it->pa.meta, bytes) == 0, "init");
 }

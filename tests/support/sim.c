@@ -2,6 +2,7 @@
 /* The simulated machine of sim.h: RAM by platform/host, the frame table by mmap and mprotect. */
 #define _GNU_SOURCE
 #include "sim.h"
+#include "random.h"
 
 #include "host.h"
 
@@ -62,6 +63,9 @@ static void make_chunk(size_t i)
 static int populate(struct pfn_range frames, phys_addr_t (*take)(void *ctx),
 		    void (*give)(void *ctx, phys_addr_t pa), void *ctx)
 {
+	if (populated(frames)) {
+		return 0;
+	}
 	size_t first = chunk_of(frames.start);
 	size_t last = chunk_of(pfn(frames.end.n - 1));
 	phys_addr_t *taken = calloc(last - first + 1, sizeof(*taken));
@@ -135,6 +139,8 @@ void sim_frame_table_reset(void)
 			chunk_state[i] = 0;
 		}
 	}
+	/* What was known to be populated is not any more. */
+	frame_table_register(&sim_vmemmap, table, table_frames.start);
 	chunks_populated = 0;
 	pages_taken = 0;
 	budget = -1;
@@ -208,8 +214,5 @@ uint64_t sim_seed(uint64_t standard)
 
 uint64_t sim_random(uint64_t *state)
 {
-	*state ^= *state >> 12;
-	*state ^= *state << 25;
-	*state ^= *state >> 27;
-	return *state * 0x2545f4914f6cdd1dULL;
+	return xorshift64star(state);
 }

@@ -2,17 +2,21 @@
 /* The `ktap` monitor command: runs the target tests, prints KTAP version 1, fails if one failed. */
 #include "ktap.h"
 
+#include "switches.h"
+
+#include "fpg/base/parse.h"
 #include "fpg/monitor/command.h"
 
 #include <errno.h>
 #include <string.h>
 
 static const struct target_test *const tables[] = {
-	target_tests_smp,	target_tests_remap,	      target_tests_string,
-	target_tests_user_copy, target_tests_user_mode,	      target_tests_trap,
-	target_tests_protect,	target_tests_protect_places,  target_tests_mm,
-	target_tests_vmalloc,	target_tests_debug_pagealloc, target_tests_memory,
-	target_tests_palloc,	target_tests_conformance,
+	target_tests_smp,	  target_tests_remap,		target_tests_string,
+	target_tests_user_copy,	  target_tests_user_mode,	target_tests_trap,
+	target_tests_protect,	  target_tests_protect_places,	target_tests_mm,
+	target_tests_vmalloc,	  target_tests_debug_pagealloc, target_tests_memory,
+	target_tests_palloc,	  target_tests_switch,		target_tests_exhaust,
+	target_tests_conformance,
 };
 
 static bool wanted(const struct target_test *test, int argc, char **argv)
@@ -64,9 +68,26 @@ static int run_ktap(struct monitor *m, int argc, char **argv)
 	return failed ? -EIO : 0;
 }
 
+static int run_switches(struct monitor *m, int argc, char **argv)
+{
+	uint64_t count = 0;
+	(void)argc;
+	if (parse_size_all(argv[1], &count) != 0 || count == 0 || count > UINT32_MAX) {
+		return monitor_fail(m, -EINVAL, "'%s' is no number of switches", argv[1]);
+	}
+	int bad = switches_under_load(m->out, (uint32_t)count);
+	out_printf(m->out, "%s switches\n", bad ? "not ok" : "ok");
+	return bad ? -EIO : 0;
+}
+
 const struct monitor_command monitor_commands_tests[] = {
+	{ "switches", "N", "let the page allocators take turns N times while all harts load them",
+	  1, 1, run_switches },
 	{ "ktap", "[NAME...]",
 	  "run the tests built into this image: all, or those whose name has NAME", 0,
 	  MONITOR_WORDS, run_ktap },
+	{ "conformance", "OPERATIONS [SEED]",
+	  "random operations on each page-allocator backend, checked against a model", 1, 2,
+	  conformance_command },
 	{ 0 },
 };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "fpg/base/out.h"
+#include "fpg/monitor/command.h"
 
 struct target_test {
 	/** A property, with underscores: "writing_text_faults". */
@@ -19,6 +20,8 @@ extern const struct target_test target_tests_protect_places[];
 extern const struct target_test target_tests_memory[];
 extern const struct target_test target_tests_mm[];
 extern const struct target_test target_tests_palloc[];
+extern const struct target_test target_tests_switch[];
+extern const struct target_test target_tests_exhaust[];
 extern const struct target_test target_tests_conformance[];
 extern const struct target_test target_tests_user_copy[];
 extern const struct target_test target_tests_user_mode[];
@@ -26,6 +29,9 @@ extern const struct target_test target_tests_smp[];
 extern const struct target_test target_tests_remap[];
 extern const struct target_test target_tests_vmalloc[];
 extern const struct target_test target_tests_debug_pagealloc[];
+
+/** The command `conformance OPERATIONS [SEED]`: random operations on each backend, checked against a model. */
+int conformance_command(struct monitor *m, int argc, char **argv);
 
 /** Fails the running test with a line that says where and what. For use inside target_test.run. */
 #define KTAP_EXPECT(out, cond)                                                                  \

@@ -12,6 +12,7 @@
 #include "fpg/core/kernel_map_ops.h"
 #include "fpg/core/page_alloc.h"
 #include "fpg/core/page_owner.h"
+#include "fpg/core/page_poison.h"
 #include "fpg/pagetable/vmalloc.h"
 
 #include <string.h>
@@ -129,7 +130,7 @@ static int a_write_through_another_mapping_is_found(struct out *out)
 	uint64_t now = debug_pagealloc_changed_pages();
 	bool got = list == p;
 	give_all(list);
-	KTAP_EXPECT(out, poison == DEBUG_PAGEALLOC_POISON);
+	KTAP_EXPECT(out, poison == PAGE_POISON_BYTE);
 	KTAP_EXPECT(out, got);
 	KTAP_EXPECT(out, now == found + 1);
 	return 0;

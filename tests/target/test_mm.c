@@ -10,6 +10,7 @@
 #include "fpg/core/hart.h"
 #include "fpg/core/ledger.h"
 #include "fpg/core/page_alloc.h"
+#include "fpg/core/page_cache.h"
 #include "fpg/pagetable/user.h"
 #include "fpg/pagetable/vmalloc.h"
 #include "fpg/port/port.h"
@@ -25,6 +26,7 @@ static void drain(void)
 {
 	mm_drain();
 	vmalloc_drain();
+	page_cache_drain_all();
 }
 
 /** The highest index of a hart that is online. */
@@ -128,22 +130,31 @@ static bool count_change(void *ctx, struct phys_range range, const struct ledger
 	return true;
 }
 
-static int a_hundred_killed_programs_leave_no_trace_in_the_ledger(struct out *out)
+static bool kill_a_hundred(struct out *out)
 {
-	uint64_t changes = 0;
-	KTAP_EXPECT(out, run_all_programs(out));
-	drain();
-	KTAP_EXPECT(out, ledger_snapshot("before programs") == 0);
 	unsigned int runs = 0;
 	while (runs < 100) {
 		for (const struct user_program *p = user_programs; p->name != NULL; p++) {
 			if (p->killed && !p->timed_out && runs < 100) {
-				KTAP_EXPECT(out, ends_well(out, p));
+				if (!ends_well(out, p)) {
+					return false;
+				}
 				runs++;
 			}
 		}
 	}
 	drain();
+	return true;
+}
+
+/* The first hundred may use frames that were never used, whose records are populated then. */
+static int a_hundred_killed_programs_leave_no_trace_in_the_ledger(struct out *out)
+{
+	uint64_t changes = 0;
+	KTAP_EXPECT(out, run_all_programs(out));
+	KTAP_EXPECT(out, kill_a_hundred(out));
+	KTAP_EXPECT(out, ledger_snapshot("before programs") == 0);
+	KTAP_EXPECT(out, kill_a_hundred(out));
 	KTAP_EXPECT(out, ledger_diff(ledger_snapshot_find("before programs"), NULL, count_change,
 				     &changes) == 0);
 	KTAP_EXPECT(out, changes == 0);

@@ -56,6 +56,14 @@ class ExitLine(unittest.TestCase):
     def test_a_line_too_long_to_be_one_is_none(self):
         self.assertEqual(run("head -c 100000 /dev/zero | tr '\\0' x; echo 'firstpage: exit 0'").returncode, 125)
 
+    def test_more_of_the_computers_memory_than_allowed_is_a_failure_of_its_own(self):
+        script = "head -c 60000000 /dev/zero | tail -c 50000000 >/dev/null; echo firstpage: exit 0"
+        large = run(script, env={"HOST_MIB": "20"})
+        self.assertEqual(large.returncode, 123)
+        self.assertIn(b"20 MiB are allowed", large.stderr)
+        self.assertEqual(run(script, env={"HOST_MIB": "2000"}).returncode, 0)
+        self.assertEqual(run(script, env={"HOST_MIB": "much"}).returncode, 2)
+
     def test_bytes_that_are_not_text_do_no_harm(self):
         result = run("head -c 3000000 /dev/urandom; echo; echo firstpage: exit 8")
         self.assertEqual(result.returncode, 8)

@@ -178,6 +178,8 @@ static void switches_and_names_are_read(void **state)
 	assert_false(read_args("page_owner=perhaps")->page_owner);
 	assert_true(read_args("loglevel=1")->loglevel == LOG_WARN);
 	assert_int_equal(read_args("fail_boot=17")->fail_boot, 17);
+	assert_int_equal(read_args("maxcpus=3")->max_harts, 3);
+	assert_int_equal(read_args("fail_boot=17")->max_harts, 0);
 	assert_int_equal(read_args("fail_boot=17 fail_boot=0")->fail_boot, 0);
 	assert_int_equal(warnings_count(), 0);
 }
@@ -189,6 +191,7 @@ static void malformed_switches_are_named_and_change_nothing(void **state)
 		"loglevel=9",	  "loglevel", "memblock=1",	     "memblock",
 		"palloc=",	  "palloc",   "debug_pagealloc=yes", "firmware_guess=maybe",
 		"firmware_guess", "run",      "fail_boot",	     "fail_boot=each",
+		"maxcpus=0",	  "maxcpus",  "maxcpus=all",
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
@@ -198,6 +201,7 @@ static void malformed_switches_are_named_and_change_nothing(void **state)
 		assert_true(a->satp == SATP_AUTO && a->memtest_patterns == 0 && !a->loglevel_given);
 		assert_true(a->firmware_guess && !a->memblock_debug && !a->debug_pagealloc);
 		assert_int_equal(a->fail_boot, 0);
+		assert_int_equal(a->max_harts, 0);
 	}
 }
 

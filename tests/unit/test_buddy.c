@@ -84,7 +84,7 @@ static void freed_blocks_merge_up_to_the_largest(void **state)
 	struct buddy *buddy = buddy_of(&it.pa);
 	for (unsigned int order = 0; order < MAX_PAGE_ORDER; order++) {
 		for (unsigned int type = 0; type < MIGRATE_TYPE_COUNT; type++) {
-			assert_int_equal(buddy->list[order][type].count, 0);
+			assert_int_equal(buddy->list[order][type].head, 0);
 		}
 	}
 	instance_check(&it);
@@ -144,6 +144,118 @@ static void a_wholly_free_block_of_mixed_types_becomes_movable(void **state)
 	instance_free(&it, b, PAGEBLOCK_ORDER);
 	assert_int_equal(pageblock_type(&it.map, pfn(a)), MIGRATE_MOVABLE);
 	assert_int_equal(it.map.special, 0);
+	instance_check(&it);
+}
+
+/**
+ * All of a fresh instance in use, in single pages: one pageblock by @first, then all the rest by MOVABLE.
+ * Return: the first frame of @first's pageblock; *@movable: of a movable one
+ */
+static uint64_t fill(enum migratetype first, uint64_t *movable)
+{
+	start(2 * BLOCK);
+	instance_add(&it, BASE, BASE + 2 * BLOCK);
+	uint64_t own = instance_alloc(&it, 0, first) / PAGEBLOCK_NR_PAGES * PAGEBLOCK_NR_PAGES;
+	for (unsigned int i = 1; i < PAGEBLOCK_NR_PAGES; i++) {
+		assert_int_equal(instance_alloc(&it, 0, first) / PAGEBLOCK_NR_PAGES *
+					 PAGEBLOCK_NR_PAGES,
+				 own);
+	}
+	while (free_pages() != 0) {
+		uint64_t n = instance_alloc(&it, 0, MIGRATE_MOVABLE);
+		*movable = n / PAGEBLOCK_NR_PAGES * PAGEBLOCK_NR_PAGES;
+		assert_int_not_equal(*movable, own);
+	}
+	return own;
+}
+
+static void free_singles(uint64_t from, uint64_t count, uint64_t step)
+{
+	for (uint64_t n = from; n < from + count * step; n += step) {
+		instance_free(&it, n, 0);
+	}
+}
+
+static bool lies_in(uint64_t n, uint64_t block)
+{
+	return n >= block && n < block + PAGEBLOCK_NR_PAGES;
+}
+
+static void what_cannot_move_leaves_movable_pageblocks_alone(void **state)
+{
+	static const enum migratetype pair[] = { MIGRATE_UNMOVABLE, MIGRATE_RECLAIMABLE };
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++) {
+		/* A hole of 8 pages beside one of 64. */
+		uint64_t movable;
+		uint64_t own = fill(pair[i], &movable);
+		free_singles(own, 8, 1);
+		free_singles(movable, 64, 1);
+		assert_true(lies_in(instance_alloc(&it, 0, pair[1 - i]), own));
+		assert_int_equal(pageblock_type(&it.map, pfn(own)), pair[1 - i]);
+		assert_int_equal(pageblock_type(&it.map, pfn(movable)), MIGRATE_MOVABLE);
+		instance_check(&it);
+		instance_stop(&it);
+		/* One of 4 is not worth it: the largest decides. */
+		own = fill(pair[i], &movable);
+		free_singles(own, 4, 1);
+		free_singles(movable, 64, 1);
+		assert_true(lies_in(instance_alloc(&it, 0, pair[1 - i]), movable));
+		instance_check(&it);
+		if (i == 0) {
+			instance_stop(&it);
+		}
+	}
+}
+
+/** One movable page is wanted, @count pages of the only pageblock with holes are free. Return: its type afterwards */
+static enum migratetype after_movable(uint64_t count, uint64_t step)
+{
+	uint64_t movable;
+	uint64_t own = fill(MIGRATE_UNMOVABLE, &movable);
+	free_singles(own, count, step);
+	assert_true(lies_in(instance_alloc(&it, 0, MIGRATE_MOVABLE), own));
+	instance_check(&it);
+	return pageblock_type(&it.map, pfn(own));
+}
+
+static void movable_pages_take_over_what_is_half_free(void **state)
+{
+	(void)state;
+	assert_int_equal(after_movable(PAGEBLOCK_NR_PAGES / 2, 1), MIGRATE_MOVABLE);
+	instance_stop(&it);
+	assert_int_equal(after_movable(PAGEBLOCK_NR_PAGES / 4, 1), MIGRATE_UNMOVABLE);
+	instance_stop(&it);
+	/* As many, but no hole is large: nobody looks. */
+	assert_int_equal(after_movable(PAGEBLOCK_NR_PAGES / 2, 2), MIGRATE_UNMOVABLE);
+}
+
+/** Where an unmovable request that may use the atomic reserve is served from. */
+static uint64_t alloc_atomic(unsigned int order)
+{
+	struct palloc_req req = { .pages = 1U << order,
+				  .align_order = (uint8_t)order,
+				  .type = MIGRATE_UNMOVABLE,
+				  .flags = PALLOC_REQ_HIGH };
+	struct palloc_block block = it.pa.ops->alloc(&it.pa, &req);
+	assert_int_equal(block.err, 0);
+	return block.start.n;
+}
+
+static void the_atomic_reserve_comes_before_mixing_pageblocks_for_blocks_only(void **state)
+{
+	uint64_t reserve;
+	(void)state;
+	uint64_t movable = fill(MIGRATE_MOVABLE, &reserve);
+	assert_int_equal(it.pa.ops->retag(&it.pa,
+					  (struct pfn_range){ pfn(reserve),
+							      pfn(reserve + PAGEBLOCK_NR_PAGES) },
+					  MIGRATE_HIGHATOMIC),
+			 0);
+	free_singles(movable, 4, 1);
+	free_singles(reserve, 4, 1);
+	assert_true(lies_in(alloc_atomic(1), reserve));
+	assert_true(lies_in(alloc_atomic(0), movable));
 	instance_check(&it);
 }
 
@@ -243,6 +355,10 @@ int main(void)
 		cmocka_unit_test_teardown(types_keep_to_pageblocks_of_their_own, stop),
 		cmocka_unit_test_teardown(the_last_pages_are_served_to_any_type, stop),
 		cmocka_unit_test_teardown(a_wholly_free_block_of_mixed_types_becomes_movable, stop),
+		cmocka_unit_test_teardown(what_cannot_move_leaves_movable_pageblocks_alone, stop),
+		cmocka_unit_test_teardown(movable_pages_take_over_what_is_half_free, stop),
+		cmocka_unit_test_teardown(
+			the_atomic_reserve_comes_before_mixing_pageblocks_for_blocks_only, stop),
 		cmocka_unit_test_teardown(check_notices_damage, stop),
 		cmocka_unit_test_teardown(another_zones_records_are_left_alone, stop),
 		cmocka_unit_test_teardown(the_bit_tree_agrees_with_a_plain_array, stop),

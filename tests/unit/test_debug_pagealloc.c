@@ -15,6 +15,7 @@
 #include "fpg/core/object_pool.h"
 #include "fpg/core/page_alloc.h"
 #include "fpg/core/page_owner.h"
+#include "fpg/core/page_poison.h"
 #include "fpg/core/palloc_registry.h"
 #include "fpg/port/port.h"
 
@@ -300,7 +301,7 @@ static void a_use_after_free_faults_and_is_explained(void **state)
 	snprintf(expected, sizeof(expected), "lies in a free page, pfn 0x%llx: allocated by ",
 		 (unsigned long long)f.n);
 	assert_non_null(strstr(text, expected));
-	assert_non_null(strstr(text, "(order 1, gfp 0x200), freed by "));
+	assert_non_null(strstr(text, "(order 1, gfp 0x80), freed by "));
 	assert_int_equal(b.overflow, 0);
 	/* Not ours, not RAM, not hidden. */
 	out_buffer_init(&b, text, sizeof(text));
@@ -326,7 +327,7 @@ static void a_page_changed_while_free_is_named_when_handed_out(void **state)
 		free_pages(p, 0);
 		/* As a device would. */
 		set_access((struct pfn_range){ f, pfn_add(f, 1) }, PROT_READ | PROT_WRITE);
-		assert_int_equal((uint8_t)p[places[i]], DEBUG_PAGEALLOC_POISON);
+		assert_int_equal((uint8_t)p[places[i]], PAGE_POISON_BYTE);
 		p[places[i]] = 0x5a;
 		set_access((struct pfn_range){ f, pfn_add(f, 1) }, PROT_NONE);
 		page_check_warning[0] = '\0';
@@ -334,8 +335,8 @@ static void a_page_changed_while_free_is_named_when_handed_out(void **state)
 		char expected[160];
 		snprintf(
 			expected, sizeof(expected),
-			"pfn 0x%llx was written to after it was freed: byte 0x%x is 0x5a instead of 0xaa; allocated by ",
-			(unsigned long long)f.n, places[i]);
+			"pfn 0x%llx was written to after it was freed: byte 0x%x is 0x5a instead of 0xaa, the last change at 0x%x; allocated by ",
+			(unsigned long long)f.n, places[i], places[i]);
 		assert_non_null(strstr(page_check_warning, expected));
 		assert_int_equal(debug_pagealloc_changed_pages(), i + 1);
 		/* Handed out all the same, and as asked for. */

@@ -57,6 +57,25 @@ static void firmware_without_hsm_means_one_hart_and_says_so(void **state)
 	assert_text("one hart: the firmware has no hart state management (HSM)");
 }
 
+static void start_two_of_four(void)
+{
+	add_cpu(BOOT_HART);
+	add_cpu(4)->enabled = false;
+	add_cpu(6);
+	add_cpu(7);
+	EXPECT(start_at_most(2) == 2);
+	EXPECT(hart_by_id(6)->state == HART_ONLINE);
+	EXPECT(hart_by_id(7)->state == HART_UNUSED && hart_by_id(4)->state == HART_UNUSED);
+}
+
+static void no_more_harts_run_than_are_allowed(void **state)
+{
+	(void)state;
+	assert_passes(start_two_of_four);
+	assert_text("hart 7 is left alone: maxcpus= allows no more");
+	assert_text("hart 4 is left alone: disabled in the device tree");
+}
+
 static void start_in_a_refused_mode(void)
 {
 	host_set_satp_modes(1U << 9);
@@ -365,6 +384,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(harts_that_cannot_run_us_are_left_alone_and_named),
+		cmocka_unit_test(no_more_harts_run_than_are_allowed),
 		cmocka_unit_test(firmware_without_hsm_means_one_hart_and_says_so),
 		cmocka_unit_test(a_hart_without_the_paging_mode_is_named),
 		cmocka_unit_test(a_hart_that_never_comes_is_waited_for_two_seconds_and_named),

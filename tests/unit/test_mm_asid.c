@@ -8,6 +8,8 @@
 #include "core/hart_private.h"
 #include "mm_machine.h"
 
+#include "fpg/core/page_cache.h"
+
 #include <stdio.h>
 
 #define HARTS  4
@@ -29,6 +31,7 @@ static void be_hart(unsigned int hart)
 {
 	harts[hart].hart.index = hart;
 	port_hart_head()->index = hart;
+	page_cache_hart_none(&harts[hart].hart);
 	port_hart_set_local(&harts[hart]);
 }
 

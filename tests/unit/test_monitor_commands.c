@@ -217,6 +217,33 @@ static void buddyinfo_names_its_columns(void **state)
 	assert_int_equal(row - got, strlen(row));
 }
 
+static void zones_are_told_as_linux_tells_them(void **state)
+{
+	static const struct {
+		const char *command;
+		const char *text;
+		const char *json;
+	} seen[] = {
+		{ "pagetypeinfo", "type    Unmovable ", "\"mixed\":" },
+		{ "extfrag", "unusable      0.000 ", "\"fragmentation_permille\":[-1000," },
+		{ "zoneinfo",
+		  "  hart 0, Unmovable, order 0: ", "\"caches\":[{\"hart\":0,\"type\":" },
+	};
+	(void)state;
+	start_allocator();
+	assert_int_equal(answer("alloc 0 1"), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(seen); i++) {
+		assert_int_equal(answer(seen[i].command), 0);
+		assert_non_null(strstr(got, seen[i].text));
+		m.json = true;
+		assert_int_equal(answer(seen[i].command), 0);
+		m.json = false;
+		assert_non_null(strstr(got, seen[i].json));
+		assert_memory_equal(got, "@json {", 7);
+	}
+	assert_int_equal(answer("free all"), 0);
+}
+
 static void every_capability_of_a_backend_is_named(void **state)
 {
 	(void)state;
@@ -249,6 +276,7 @@ int main(void)
 		allocator_test(freeing_counts_what_was_freed),
 		allocator_test(a_block_that_was_refused_is_not_counted_and_fails_the_command),
 		allocator_test(buddyinfo_names_its_columns),
+		allocator_test(zones_are_told_as_linux_tells_them),
 		allocator_test(every_capability_of_a_backend_is_named),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -172,13 +172,15 @@ static void on_check(const char *expr, const char *file, int line)
 
 static bool free_is_checked(struct object_pool *to, void *object)
 {
+	const unsigned long irq = port_irq_save();
 	fpg_set_check_hook(on_check);
 	bool caught = setjmp(check_jump) != 0;
 	if (!caught) {
 		object_pool_free(to, object);
-	} else {
-		to->lock = (struct spinlock)SPINLOCK_INIT;
+	} else if (spin_is_locked(&to->lock)) {
+		spin_unlock_irqrestore(&to->lock, irq);
 	}
+	port_irq_restore(irq);
 	fpg_set_check_hook(NULL);
 	return caught;
 }

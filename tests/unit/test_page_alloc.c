@@ -78,7 +78,8 @@ static void memory_can_be_used_up_and_given_back(void **state)
 	uint64_t count = 0;
 	assert_non_null(pages);
 	for (;;) {
-		struct page *page = alloc_pages(GFP_USER_MOVABLE | __GFP_NOWARN, 0);
+		struct page *page =
+			alloc_pages(GFP_USER_MOVABLE | __GFP_NOWARN | __GFP_MEMALLOC, 0);
 		if (page == NULL) {
 			break;
 		}
@@ -156,6 +157,37 @@ static void wrong_frees_are_named_and_change_nothing(void **state)
 	free_pages(NULL, 0);
 	free_pages_exact(NULL, 4096);
 	assert_int_equal(page_alloc_refused_frees(), 8);
+	page_check_all(UINT64_MAX);
+}
+
+static void pages_in_use_as_something_cannot_be_freed(void **state)
+{
+	static const struct {
+		uint64_t flag;
+		const char *why;
+	} uses[] = {
+		{ PAGE_F_PT, "it is a page table" },
+		{ PAGE_F_TABLE, "it holds records of the frame table" },
+		{ PAGE_F_ANON, "it is mapped in a program's address space" },
+	};
+	(void)state;
+	start_small();
+	for (unsigned int order = 0; order <= PAGEBLOCK_ORDER; order += PAGEBLOCK_ORDER) {
+		struct page *page = alloc_pages(GFP_KERNEL, order);
+		assert_non_null(page);
+		for (size_t i = 0; i < ARRAY_SIZE(uses); i++) {
+			const uint64_t before = page_alloc_free_pages();
+			page_flags_set(page, uses[i].flag);
+			__free_pages(page, order);
+			assert_non_null(strstr(page_check_warning, uses[i].why));
+			struct pfn_range range = { page_to_pfn(page),
+						   pfn_add(page_to_pfn(page), 1) };
+			assert_int_equal(free_contig_range(range), -EINVAL);
+			assert_int_equal(page_alloc_free_pages(), before);
+			page_flags_clear(page, uses[i].flag);
+		}
+		__free_pages(page, order);
+	}
 	page_check_all(UINT64_MAX);
 }
 
@@ -329,6 +361,8 @@ int main(void)
 		cmocka_unit_test_teardown(blocks_of_every_order_come_and_go, page_check_stop),
 		cmocka_unit_test_teardown(memory_can_be_used_up_and_given_back, page_check_stop),
 		cmocka_unit_test_teardown(zero_means_zeroed, page_check_stop),
+		cmocka_unit_test_teardown(pages_in_use_as_something_cannot_be_freed,
+					  page_check_stop),
 		cmocka_unit_test_teardown(wrong_frees_are_named_and_change_nothing,
 					  page_check_stop),
 		cmocka_unit_test_teardown(impossible_requests_fail_with_a_reason, page_check_stop),

@@ -36,10 +36,14 @@ static void requests_fall_back_to_lower_zones_only(void **state)
 	assert_ptr_equal(pfn_to_zone(page_to_pfn(page)), normal);
 	page = alloc_pages(GFP_DMA32, 0);
 	assert_ptr_equal(pfn_to_zone(page_to_pfn(page)), dma32);
-	while (normal->free_pages > 0) {
-		assert_non_null(alloc_pages(GFP_KERNEL, 0));
-	}
-	page = alloc_pages(GFP_KERNEL, 0);
+	uint64_t from_normal = 0;
+	do {
+		page = alloc_pages(GFP_KERNEL | __GFP_MEMALLOC, 0);
+		assert_non_null(page);
+		from_normal++;
+	} while (pfn_to_zone(page_to_pfn(page)) == normal);
+	assert_true(from_normal > normal->managed_pages - 2 * FRAME_RESERVE_PAGES);
+	assert_int_equal(normal->free_pages, 0);
 	assert_ptr_equal(pfn_to_zone(page_to_pfn(page)), dma32);
 	uint64_t got = 0;
 	while (alloc_pages(GFP_DMA32 | __GFP_NOWARN, 0) != NULL) {
@@ -48,6 +52,22 @@ static void requests_fall_back_to_lower_zones_only(void **state)
 	assert_true(got > 0x1000);
 	assert_null(alloc_pages(GFP_KERNEL | __GFP_NOWARN, 0));
 	page_check_all(UINT64_MAX);
+}
+
+/** Pages for the first records come from an end of memory, and move it: over chunks of the frame table, too. */
+static void memory_may_end_anywhere(void **state)
+{
+	for (uint64_t pages = 0; pages <= 2 * FRAME_TABLE_CHUNK; pages++) {
+		const struct sim_ram ram[] = { { RAM_BASE, 16 * SZ_1M + pages * PAGE_SIZE, 0 } };
+		if (pages != 0) {
+			page_check_stop(state);
+		}
+		page_check_start(backend, ram, 1);
+		struct page *page = alloc_pages(GFP_KERNEL, 0);
+		assert_non_null(page);
+		__free_pages(page, 0);
+		assert_int_equal(page_check_warnings, 0);
+	}
 }
 
 #if MAX_NUMNODES >= 3
@@ -74,6 +94,9 @@ static void nodes_stand_in_for_each_other(void **state)
 	assert_int_equal(pfn_to_zone(page_to_pfn(page))->nid, 2);
 	assert_null(alloc_pages_node(3, GFP_KERNEL | __GFP_THISNODE | __GFP_NOWARN, 0));
 	assert_non_null(alloc_pages_node(3, GFP_KERNEL, 0));
+	page = alloc_pages_node(NUMA_NO_NODE, GFP_KERNEL | __GFP_THISNODE, 0);
+	assert_non_null(page);
+	assert_int_equal(pfn_to_zone(page_to_pfn(page))->nid, 0);
 	/* Blocks of largest order at the seams never mix nodes. */
 	for (unsigned int order = 3; order <= MAX_PAGE_ORDER; order++) {
 		page = alloc_pages(GFP_KERNEL | __GFP_NOWARN, order);
@@ -219,6 +242,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(requests_fall_back_to_lower_zones_only, page_check_stop),
+		cmocka_unit_test_teardown(memory_may_end_anywhere, page_check_stop),
 #if MAX_NUMNODES >= 3
 		cmocka_unit_test_teardown(nodes_stand_in_for_each_other, page_check_stop),
 #endif

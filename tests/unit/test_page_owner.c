@@ -14,6 +14,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -163,19 +164,42 @@ static void what_an_exact_size_leaves_over_is_free(void **state)
 	free_pages_exact(p, 5 * PAGE_SIZE);
 }
 
-static void a_refused_free_changes_no_record(void **state)
+static char said[512];
+
+static void hear(void *ctx, enum log_level level, const char *module, const char *text_said)
+{
+	(void)ctx;
+	(void)level;
+	(void)module;
+	(void)snprintf(said, sizeof(said), "%s", text_said);
+}
+
+static void a_refused_free_names_the_owner_and_changes_no_record(void **state)
 {
 	(void)state;
 	start();
+	log_set_observer(hear, NULL);
 	char *p = take_pages();
 	const struct page_owner before = *owner_at(p);
 	free_pages(p, 1);
+	assert_non_null(strstr(said, "another order"));
+	assert_non_null(strstr(said, "; allocated by "));
 	free_pages(p + PAGE_SIZE, 0);
 	assert_memory_equal(owner_at(p), &before, sizeof(before));
 	give_pages(p);
 	const struct page_owner freed = *owner_at(p);
 	free_pages(p, 2);
+	assert_non_null(strstr(said, "double free"));
+	assert_non_null(strstr(said, ", freed by "));
 	assert_memory_equal(owner_at(p), &freed, sizeof(freed));
+	struct page *page = alloc_page(GFP_KERNEL);
+	page->word += 1ULL << PAGE_REF_SHIFT;
+	__free_page(page);
+	assert_non_null(strstr(said, "its reference count is not 1"));
+	assert_non_null(strstr(said, "2 references); allocated by "));
+	page->word -= 1ULL << PAGE_REF_SHIFT;
+	__free_page(page);
+	log_set_observer(NULL, NULL);
 }
 
 /* ---- where ----------------------------------------------------------------------------------- */
@@ -268,7 +292,7 @@ static void the_text_says_what_is_known(void **state)
 	char *p = take_pages();
 	pfn_t f = page_to_pfn(virt_to_page(p));
 	assert_non_null(strstr(printed(f), "allocated by "));
-	assert_non_null(strstr(printed(f), " (order 2, gfp 0x200) at "));
+	assert_non_null(strstr(printed(f), " (order 2, gfp 0x80) at "));
 	assert_null(strstr(printed(f), "freed"));
 	give_pages(p);
 	assert_non_null(strstr(printed(f), ", freed by "));
@@ -319,7 +343,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(each_call_names_its_caller, page_check_stop),
 		cmocka_unit_test_teardown(what_an_exact_size_leaves_over_is_free, page_check_stop),
-		cmocka_unit_test_teardown(a_refused_free_changes_no_record, page_check_stop),
+		cmocka_unit_test_teardown(a_refused_free_names_the_owner_and_changes_no_record,
+					  page_check_stop),
 		cmocka_unit_test_teardown(frames_of_every_bank_are_covered_and_no_others,
 					  page_check_stop),
 		cmocka_unit_test_teardown(records_lie_in_pieces_where_memory_does, page_check_stop),

@@ -58,6 +58,15 @@ static inline unsigned int log2_ceil(uint64_t n)
 	return n == 1 ? 0 : bit_highest(n - 1) + 1;
 }
 
+/** The largest order, at most @most, of a block of 1 << order that begins at @n, aligned, and ends at or before @end. */
+static inline unsigned int range_piece_order(uint64_t n, uint64_t end, unsigned int most)
+{
+	unsigned int by_size = log2_floor(end - n);
+	unsigned int by_align = n == 0 ? most : bit_lowest(n);
+	unsigned int order = by_size < by_align ? by_size : by_align;
+	return order < most ? order : most;
+}
+
 /** Set bits of @x. */
 static inline unsigned int bit_count(uint64_t x)
 {

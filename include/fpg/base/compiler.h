@@ -8,10 +8,14 @@
 #define FPG_PACKED	     __attribute__((packed))
 #define FPG_UNUSED	     __attribute__((unused))
 #define FPG_NOINLINE	     __attribute__((noinline))
+#define FPG_INLINE	     inline __attribute__((always_inline))
 #define FPG_ALIGNED(bytes)   __attribute__((aligned(bytes)))
 
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
+
+/** The compiler takes the integer @x as it is, and does not compute it anew where it is used. For counted paths. */
+#define FPG_OPAQUE(x) __asm__("" : "+r"(x))
 
 #ifndef ARRAY_SIZE
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

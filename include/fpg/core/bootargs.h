@@ -10,7 +10,7 @@
  *   cma=SIZE[@BASE[-END]]    as Linux: at BASE exactly, or anywhere in [BASE, END)
  *   kernelcore=, movablecore=SIZE|N%;  kernelcore=mirror
  *   satp=auto|sv39|sv48|sv57     memtest[=N]     loglevel=NAME|0..3     palloc=NAME     run="COMMANDS"
- *   memblock=debug     debug_pagealloc[=on|off]     page_owner[=on|off]     firmware_guess=on|off
+ *   maxcpus=N     memblock=debug     debug_pagealloc[=on|off]     page_owner[=on|off]     firmware_guess=on|off
  *
  * An unknown or malformed argument is named in a warning and ignored.
  */
@@ -73,6 +73,8 @@ struct bootargs {
 	enum bootargs_satp satp;
 	/** Patterns to test memory with; 0: no test. */
 	uint32_t memtest_patterns;
+	/** Harts that may run, the boot hart among them; 0: all. */
+	uint32_t max_harts;
 	bool loglevel_given;
 	enum log_level loglevel;
 	bool debug_pagealloc;
@@ -83,6 +85,8 @@ struct bootargs {
 	uint64_t fail_boot;
 	/** Name of a backend, or NULL. */
 	const char *palloc;
+	/** page_poison: fill free pages, check them when they are allocated. */
+	bool page_poison;
 	/** Commands, or NULL. */
 	const char *run;
 	/** Arguments that were ignored. */

@@ -88,6 +88,8 @@ void hart_init(void);
 struct hart_start_env {
 	unsigned int satp_mode;
 	phys_addr_t root;
+	/** Harts that may run, the boot hart among them; the others are left alone. 0: all. */
+	unsigned int max_harts;
 	/** A stack of @bytes with an unmapped page below. Return: its low end, or NULL (logged) */
 	char *(*stack_alloc)(size_t bytes);
 	void (*stack_free)(char *low, size_t bytes);
@@ -97,6 +99,13 @@ struct hart_start_env {
 
 #define HART_STACK_BYTES	   16384UL
 #define HART_EMERGENCY_STACK_BYTES 4096UL
+
+/**
+ * Tell the boot hart which node the device tree puts it on. Before page_alloc_init(), so that its requests begin there
+ * from the first one on; harts_start() does it too. Context: the boot hart, from hart_init() on
+ * Return: false when the device tree does not describe it: it belongs to no node, as before
+ */
+bool hart_boot_node(const struct dt_facts *facts);
 
 /**
  * Start every hart that the device tree says can run us: enabled, rv64, with an MMU. A hart that is left alone, refuses,

@@ -13,9 +13,6 @@
 #include "fpg/base/out.h"
 #include "fpg/base/types.h"
 
-/** What free pages are filled with. */
-#define DEBUG_PAGEALLOC_POISON 0xaaU
-
 struct kernel_map_ops {
 	/**
 	 * Show or hide whole pages of the linear map. Cannot fail: 4 KiB leaves were made at boot, nothing is allocated.

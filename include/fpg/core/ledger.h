@@ -41,6 +41,8 @@ struct dt_facts;
 	/* allocated, and in use as a page table (PAGE_F_PT), or by the frame table (PAGE_F_TABLE) */ \
 	X(LEDGER_TABLES, "page tables")                                                               \
 	X(LEDGER_RECORDS, "frame table")                                                              \
+	/* allocated pages that small boot allocations share */                                       \
+	X(LEDGER_PACKED, "bootmem packed")                                                            \
 	/* memblock says nobody took them, and no zone knows them */                                  \
 	X(LEDGER_UNEXPLAINED, "UNEXPLAINED")                                                          \
 	/* reserved in memblock and in a page allocator's hands at once */                            \
@@ -108,7 +110,7 @@ typedef bool (*ledger_fn)(void *ctx, const struct ledger_row *row);
 
 /**
  * A page allocator's part: calls @fn for each maximal run of frames it knows, ascending by address.
- * Of the row only base, size, kind (ZONE_FREE to RECORDS), nid, zone and
+ * Of the row only base, size, kind (ZONE_FREE to PACKED), nid, zone and
  * detail count.
  */
 typedef void (*ledger_runs_fn)(ledger_fn fn, void *ctx);

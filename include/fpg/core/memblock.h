@@ -312,6 +312,9 @@ void memblock_set_release(memblock_release_fn fn, void *ctx);
  */
 unsigned long memblock_free_all(void);
 
+/** Splits that ends of reservations may cost after the hand-over, when tables cannot grow any more. */
+#define MEMBLOCK_LATE_SPLITS 64
+
 /** After the hand-over: end the reservation of the whole pages in the range and hand them to the release function. */
 void memblock_free_late(phys_addr_t base, phys_addr_t size);
 

@@ -33,13 +33,15 @@ struct page {
 	uint64_t word;
 	union {
 		/**
-		 * Free or cached: neighbours in a list, as frame numbers relative to the table's
-		 * first frame, plus one.
+		 * Free: neighbours in a list, as frame numbers relative to the table's first frame,
+		 * plus one.
 		 */
 		struct {
 			uint32_t next;
 			uint32_t prev;
 		};
+		/** Cached: the record of the next block in the same per-hart cache. */
+		struct page *next_cached;
 		/** Allocated, movable by a kernel owner. */
 		struct {
 			uint32_t movable_ops;
@@ -70,26 +72,34 @@ enum page_state {
 /*
  * Bits  0-3   state            Bits 12-15  flags (PAGE_F_…)
  *       4-8   order                 16-27  zone id
- *       9-11  migratetype           32-47  cache index
- *                                   48-63  reference count
- * The migratetype of a free block is its list's, that of an allocated one what its owner asked for.
+ *       9-11  migratetype           32-41  reference count
+ *                                   48-63  cache index
+ * The migratetype of a free block is its list's, that of an allocated one what its owner asked for. The cache index says
+ * which per-hart cache a block goes back to (0: none); it lies on top because the hot path of freeing begins with it.
  */
 #define PAGE_STATE_SHIFT 0
 #define PAGE_ORDER_SHIFT 4
 #define PAGE_TYPE_SHIFT	 9
 #define PAGE_ZONE_SHIFT	 16
-#define PAGE_CACHE_SHIFT 32
-#define PAGE_REF_SHIFT	 48
+#define PAGE_REF_SHIFT	 32
+#define PAGE_CACHE_SHIFT 48
 
 #define PAGE_STATE_MASK (0xfULL << PAGE_STATE_SHIFT)
 #define PAGE_ORDER_MASK (0x1fULL << PAGE_ORDER_SHIFT)
 #define PAGE_TYPE_MASK	(0x7ULL << PAGE_TYPE_SHIFT)
 #define PAGE_ZONE_MASK	(0xfffULL << PAGE_ZONE_SHIFT)
 #define PAGE_CACHE_MASK (0xffffULL << PAGE_CACHE_SHIFT)
-#define PAGE_REF_MASK	(0xffffULL << PAGE_REF_SHIFT)
+#define PAGE_REF_MASK	(0x3ffULL << PAGE_REF_SHIFT)
 
 /** Zone ids are below this. */
 #define PAGE_ZONE_LIMIT 0x1000U
+
+/** page.owner of a page that boot allocations share (fpg/core/bootmem.h); its movable_ops is 0. */
+#define PAGE_OWNER_PACKED    UINT32_MAX
+/** page.owner of a page that holds a backend's metadata. */
+#define PAGE_OWNER_META	     (UINT32_MAX - 1)
+/** page.owner of a page that reserve_bootmem() has taken and may have to give back. */
+#define PAGE_OWNER_RESERVING (UINT32_MAX - 2)
 
 /** The frame's contents belong to the frame table itself. */
 #define PAGE_F_TABLE (1ULL << 12)
@@ -101,6 +111,9 @@ enum page_state {
 
 /** With PAGE_F_ANON: hidden from its user while it is copied elsewhere; a fault on it waits. */
 #define PAGE_F_MIGRATING (1ULL << 14)
+
+/** While one of them is set, the frame is in use and cannot be freed; who set it clears it first. */
+#define PAGE_F_IN_USE (PAGE_F_TABLE | PAGE_F_PT | PAGE_F_ANON | PAGE_F_MIGRATING)
 
 static_assert((PAGE_F_TABLE ^ PAGE_F_PT ^ PAGE_F_ANON ^ PAGE_F_MIGRATING) == 0xf000,
 	      "four flags, a bit each of 12 to 15");
@@ -134,7 +147,7 @@ static inline unsigned int page_word_zone(uint64_t word)
 
 static inline unsigned int page_word_refs(uint64_t word)
 {
-	return (unsigned int)(word >> PAGE_REF_SHIFT);
+	return (unsigned int)((word & PAGE_REF_MASK) >> PAGE_REF_SHIFT);
 }
 
 static inline uint64_t page_word_with_order(uint64_t word, unsigned int order)

@@ -18,7 +18,7 @@
  * answers questions.
  *
  * @choice  palloc= of the bootargs, or NULL: CONFIG_PALLOC_DEFAULT. An unknown one is named in a
- *          warning.
+ *          warning. FIRST+NAME: FIRST takes the memory over, NAME with free_all_bootmem() (fpg/core/bootmem.h).
  * Return:  0 | -EINVAL (a backend of this build is wrong, said in the log) | -ENOMEM | -ENODEV (no
  *          memory)
  */
@@ -43,8 +43,14 @@ void page_alloc_reset(void);
  */
 struct page *alloc_pages(gfp_t gfp, unsigned int order);
 
-/** The same, beginning at node @nid's zones; with __GFP_THISNODE only there. */
+/** The same, beginning at node @nid's zones (NUMA_NO_NODE: the calling hart's); with __GFP_THISNODE only there. */
 struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order);
+
+/**
+ * Fill the entries of @pages that are NULL with single pages, from the first on, as long as there are any.
+ * Return: how many of the first @count entries are set, from the first on
+ */
+unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long count, struct page **pages);
 
 static inline struct page *alloc_page(gfp_t gfp)
 {
@@ -92,12 +98,22 @@ FPG_MUST_CHECK int alloc_contig_range(struct pfn_range range, gfp_t gfp, pfn_t *
  */
 FPG_MUST_CHECK int free_contig_range(struct pfn_range range);
 
+/**
+ * Give whole pageblocks another migratetype, in use or not. While some of a zone are ISOLATE, frees in it go past the
+ * per-hart caches. One caller at a time a zone.
+ *
+ * Context: no zone lock held; interrupts other harts when isolation begins or ends
+ * Return:  0 | -EINVAL (not whole pageblocks of the zone) | -ENOTSUP (the backend has no types) | -ENOMEM (records);
+ *          nothing changed on error
+ */
+FPG_MUST_CHECK int zone_retag(struct zone *zone, struct pfn_range range, enum migratetype type);
+
 /* ---- seeing ---------------------------------------------------------------------------------- */
 
 /** Frees refused so far, in all zones and outside of any. */
 uint64_t page_alloc_refused_frees(void);
 
-/** Pages handed over to the zones, and those free now. */
+/** Pages handed over to the zones, and those free now, in backends and per-hart caches. */
 uint64_t page_alloc_managed_pages(void);
 uint64_t page_alloc_free_pages(void);
 
@@ -106,7 +122,7 @@ typedef bool (*palloc_zone_run_fn)(void *ctx, struct zone *zone, const struct pa
 
 /**
  * Every maximal run of frames that a zone's backend knows, holes left out. Zones whose spans
- * overlap are told apart.
+ * overlap are told apart. Per-hart caches are drained first; what other harts cache meanwhile is PALLOC_RUN_CACHED.
  * @fn may not allocate or free. Runs ascend by address over all zones.
  */
 void palloc_walk_all(palloc_zone_run_fn fn, void *ctx);

@@ -34,3 +34,8 @@ void page_owner_free(struct pfn_range frames, uint64_t pc);
 const struct page_owner *page_owner_of(pfn_t f);
 /** "allocated by alloc_caller+0x12 (order 0, gfp 0x…, hart 1), freed by …" or "page_owner off". */
 void page_owner_print(struct out *out, pfn_t f);
+
+/** Bytes that the text of page_owner_print() fits in. */
+#define PAGE_OWNER_TEXT 400
+/** The same into @text, of PAGE_OWNER_TEXT bytes. Return: @text. Context: any; takes no lock */
+const char *page_owner_text(char *text, pfn_t f);

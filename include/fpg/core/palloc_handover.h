@@ -14,6 +14,29 @@ typedef int (*palloc_populate_fn)(void *ctx, struct pfn_range frames);
  */
 uint32_t palloc_managed_runs(const struct palloc *pa);
 
+/** What changed hands. */
+struct palloc_moved {
+	uint64_t free_pages;
+	uint64_t used_pages;
+	/** Runs of one state (of one type, where free). */
+	uint64_t runs;
+};
+
+/**
+ * The first half of a hand-over: populate the records that @to will need. Changes nothing else, so others may use @from
+ * in between; what they cut meanwhile may need more.
+ *
+ * Context: @from does not change during the call
+ * Return:  0 | what @populate said
+ */
+FPG_MUST_CHECK int palloc_handover_ready(struct palloc *from, const struct palloc *to,
+					 palloc_populate_fn populate, void *ctx);
+
+/** The second half: palloc_handover() for a @from that palloc_handover_ready() has seen as it is. @moved: out, on 0 */
+FPG_MUST_CHECK int palloc_handover_move(struct palloc *from, struct palloc *to,
+					palloc_populate_fn populate, void *ctx,
+					struct palloc_moved *moved);
+
 /**
  * Everything @from manages becomes @to's: free frames (and padding) free, allocated ones allocated.
  * Blocks allocated before are freed through @to. Nobody else uses the two meanwhile.

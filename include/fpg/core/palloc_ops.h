@@ -53,6 +53,10 @@ enum palloc_caps {
 	 * Without it a backend never writes one.
 	 */
 	PALLOC_CAP_RECORDS = 1 << 10,
+	/** alloc_bytes() is present: boot allocations of less than a page share pages. */
+	PALLOC_CAP_PACK = 1 << 11,
+	/** init() is given metadata as it comes, not zeroed, and clears what it needs: at the boot, nothing else does. */
+	PALLOC_CAP_CLEARS = 1 << 12,
 };
 
 enum palloc_run_state {
@@ -64,6 +68,8 @@ enum palloc_run_state {
 	PALLOC_RUN_PADDING,
 	/** Not managed: no RAM, or never added. */
 	PALLOC_RUN_HOLE,
+	/** In a hart's cache. Never from a backend: the front end tells it from ALLOCATED (palloc_walk_all). */
+	PALLOC_RUN_CACHED,
 };
 
 /** What a span looks like, for sizing metadata. */
@@ -96,6 +102,16 @@ struct palloc_req {
 #define PALLOC_REQ_CMA	     (1u << 1)
 /** Records cannot be populated now: serve from populated memory, or fail with -ENOMEM. */
 #define PALLOC_REQ_POPULATED (1u << 2)
+/**
+ * Fewer pages will do: any power of two down to 1 << align_order, in one piece (block.pages says how many). A backend
+ * may use it to hand out what it would otherwise have to cut, and may ignore it.
+ */
+#define PALLOC_REQ_FEWER     (1u << 3)
+/**
+ * Do not mix: where it would take a part of a pageblock of another migratetype, -ENOMEM. The front end then asks other
+ * zones, and asks again without it. A backend without CLASS may ignore it.
+ */
+#define PALLOC_REQ_UNMIXED   (1u << 4)
 
 /** Result of alloc(): 16 bytes, returned in registers. err is 0 or a negative errno. */
 struct palloc_block {
@@ -103,8 +119,25 @@ struct palloc_block {
 	uint32_t pages;
 	/** Where it really came from. */
 	uint8_t type; /* enum migratetype */
-	uint8_t reserved;
+	/** The front end's: the backend that served keeps records. */
+	uint8_t recorded;
 	int16_t err;
+};
+
+/** A boot allocation, in bytes (PALLOC_CAP_PACK). */
+struct palloc_bytes_req {
+	phys_addr_t bytes;
+	/** A power of two. */
+	phys_addr_t align;
+	/** It begins at or above @goal and ends at or below @limit; 0: no limit. */
+	phys_addr_t goal;
+	phys_addr_t limit;
+};
+
+struct palloc_bytes {
+	phys_addr_t base;
+	/** Frames that stopped being free for it; empty when it lies in a page that others have begun. */
+	struct pfn_range taken;
 };
 
 struct palloc_stats {
@@ -135,7 +168,7 @@ struct palloc_ops {
 	 */
 	size_t (*meta_bytes)(const struct palloc_geometry *geometry);
 	/**
-	 * @meta: zeroed, aligned to 64 bytes, virtually contiguous, meta_bytes() long. The
+	 * @meta: zeroed (unless PALLOC_CAP_CLEARS), aligned to 64 bytes, virtually contiguous, meta_bytes() long. The
 	 * instance's span, nid, zone id and pageblocks are set. Afterwards every frame is
 	 * unavailable. Not per frame.
 	 */
@@ -170,6 +203,13 @@ struct palloc_ops {
 	 * outside the span)
 	 */
 	int (*retag)(struct palloc *pa, struct pfn_range range, enum migratetype type);
+	/**
+	 * As many bytes, in pages of their own or behind what was handed out before in the same page. Such a page is
+	 * one allocated page for walk(), free() and a hand-over, whoever shares it.
+	 * Return: 0 with *@out | -ENOMEM | -EINVAL (no bytes, or @align is no power of two); nothing changed on error
+	 */
+	int (*alloc_bytes)(struct palloc *pa, const struct palloc_bytes_req *req,
+			   struct palloc_bytes *out);
 	void (*drain)(struct palloc *pa, uint32_t hart);
 	/**
 	 * Stop managing free frames. Return: 0 | -EBUSY (some are in use) | -EAGAIN with @pa->want
@@ -193,6 +233,16 @@ enum palloc_state {
 	PALLOC_RETIRED,
 };
 
+/** Where an instance's metadata came from, and goes back to. */
+enum palloc_meta_source {
+	/** memblock, at boot. */
+	PALLOC_META_MEMBLOCK,
+	/** Single pages, contiguous. */
+	PALLOC_META_PAGES,
+	/** Single pages, mapped side by side (struct palloc_meta_ops). */
+	PALLOC_META_MAPPED,
+};
+
 /**
  * One instance: a zone's allocator. The backend keeps its own state in the metadata it was given
  * (priv).
@@ -205,6 +255,8 @@ struct palloc {
 	enum palloc_state state;
 	void *meta;
 	size_t meta_bytes;
+	/** The front end's: enum palloc_meta_source. */
+	uint8_t meta_source;
 	void *priv;
 	struct palloc *parent;
 	/** Migratetypes of the zone's pageblocks; outlives the instance. */

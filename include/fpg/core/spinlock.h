@@ -12,6 +12,7 @@
 #include "fpg/base/assert.h"
 #include "fpg/base/types.h"
 #include "fpg/port/harts.h"
+#include "fpg/port/irq.h"
 #include "fpg/port/port.h"
 
 /**
@@ -24,7 +25,6 @@
 	X(LOCK_UNRANKED, "unranked")                                                 \
 	X(LOCK_POPULATE, "frame table population")                                   \
 	X(LOCK_LOG, "log ring")                                                      \
-	X(LOCK_PALLOC_SWITCH, "palloc switch")                                       \
 	/* minor: the mm's id */                                                     \
 	X(LOCK_MM, "mm")                                                             \
 	X(LOCK_RMAP, "rmap")                                                         \
@@ -91,18 +91,40 @@ static inline uint32_t spin_locks_in_hand(void)
 /** The last step of an unlock after LOCK_DEPTH_HOLD_WANTED was set. Interrupts off. */
 void spinlock_obey_hold(void);
 
+/**
+ * With a lock in hand: the hart is not held from here on until harts_hold_allow(), locks or not. For the moments in which
+ * what others would see of it makes no sense: a block that has left a backend and has no record yet. Nests; nothing in
+ * between may wait for other harts, except for a lock.
+ */
+static inline void harts_hold_defer(void)
+{
+	port_hart_head()->lock_depth++;
+}
+
+/** The end of harts_hold_defer(). Context: no lock held that was not held before it */
+static inline void harts_hold_allow(void)
+{
+	unsigned long flags = port_irq_save_inline();
+	uint32_t depth = --port_hart_head()->lock_depth;
+	if (unlikely(depth & LOCK_DEPTH_HOLD_WANTED)) {
+		spinlock_obey_hold();
+	}
+	port_irq_restore_inline(flags);
+}
+
+/** The lock was not free: wait for it. Out of line, so that those who find it free save no registers for it. */
+void spin_lock_wait(struct spinlock *lock);
+
 /** Return: the interrupt state for spin_unlock_irqrestore(). */
 static inline FPG_MUST_CHECK unsigned long spin_lock_irqsave(struct spinlock *lock)
 {
-	unsigned long flags = port_irq_save();
+	unsigned long flags = port_irq_save_inline();
 	if (FPG_ENABLED(CONFIG_DEBUG_CHECKS)) {
 		spinlock_note_take(lock);
 	}
 	port_hart_head()->lock_depth++;
-	while (unlikely(__atomic_exchange_n(&lock->locked, 1, __ATOMIC_ACQUIRE) != 0)) {
-		while (__atomic_load_n(&lock->locked, __ATOMIC_RELAXED) != 0) {
-			port_relax();
-		}
+	if (unlikely(__atomic_exchange_n(&lock->locked, 1, __ATOMIC_ACQUIRE) != 0)) {
+		spin_lock_wait(lock);
 	}
 	return flags;
 }
@@ -118,7 +140,7 @@ static inline void spin_unlock_irqrestore(struct spinlock *lock, unsigned long f
 	if (unlikely(depth & LOCK_DEPTH_HOLD_WANTED)) {
 		spinlock_obey_hold();
 	}
-	port_irq_restore(flags);
+	port_irq_restore_inline(flags);
 }
 
 static inline bool spin_is_locked(const struct spinlock *lock)

@@ -46,6 +46,7 @@ struct frame_reserve {
 };
 
 struct zone_counters {
+	/** Changed with the zone's lock; the others atomically. */
 	uint64_t allocs;
 	uint64_t frees;
 	/** Requests that this zone could not serve. */
@@ -54,8 +55,19 @@ struct zone_counters {
 	uint64_t refused;
 };
 
+/** How much of a zone is left for whom: see core/watermark.c. */
+enum zone_watermark {
+	/** Below: only requests that may use reserves. */
+	WMARK_MIN,
+	/** Below: other zones are asked first. */
+	WMARK_LOW,
+	/** From here on there is no pressure. */
+	WMARK_HIGH,
+	NR_WMARK
+};
+
 struct zone {
-	/** Guards the backend, free_pages, managed_pages and the counters. */
+	/** Guards the backend, free_pages and managed_pages. */
 	struct spinlock lock;
 	enum zone_type type;
 	uint16_t nid;
@@ -64,7 +76,26 @@ struct zone {
 	struct pfn_range span;
 	uint64_t present_pages;
 	uint64_t managed_pages;
+	/** What the backend has; pages in per-hart caches are not among them. */
 	uint64_t free_pages;
+	/** In pages, by enum zone_watermark. */
+	uint64_t watermark[NR_WMARK];
+	/** Pages kept from requests that could be served from a higher zone, by that zone. */
+	uint64_t lowmem_reserve[MAX_NR_ZONES];
+	/** WMARK_LOW, lowmem_reserve and highatomic_pages together, by the highest zone of a request. */
+	uint64_t low_keep[MAX_NR_ZONES];
+	/** Pages in HIGHATOMIC pageblocks, and how many there may be. */
+	uint64_t highatomic_pages;
+	uint64_t highatomic_most;
+	/** Pageblocks that are ISOLATE: frees go past the per-hart caches while there are any. */
+	uint32_t isolated_blocks;
+	/** Its first per-hart cache; 0: it has none. */
+	uint32_t cache_base;
+	/** They are in use: the backend frees, and keeps nothing by hart itself. */
+	bool cached;
+	/** No other zone has memory: what it cannot serve nobody can. */
+	uint32_t alone;
+	/** Requests and frees that passed the zone's lock; see zone_counters_read(). */
 	struct zone_counters counters;
 	/** The backend's live instance: one of instances[]. NULL until page_alloc_init(). */
 	struct palloc *palloc;
@@ -84,13 +115,19 @@ struct node {
 	struct zone **zonelist;
 };
 
+/** All requests and frees of the zone, those of per-hart caches among them; a moment later it may be otherwise. */
+void zone_counters_read(const struct zone *zone, struct zone_counters *out);
+
 const char *zone_name(enum zone_type type);
 
 /**
  * The highest zone that a request with @gfp may be served from, by its zone modifiers; MAX_NR_ZONES
  * when they contradict each other.
  */
-enum zone_type gfp_zone(gfp_t gfp);
+static inline enum zone_type gfp_zone(gfp_t gfp)
+{
+	return (enum zone_type)gfp_zone_table[gfp & (GFP_ZONE_COMBINATIONS - 1)];
+}
 
 static inline uint64_t zone_spanned_pages(const struct zone *zone)
 {
@@ -124,6 +161,19 @@ FPG_MUST_CHECK int zone_init(void);
 
 /** Forget all nodes, distances and movable starts. For tests that start over. */
 void zone_reset(void);
+
+struct bootargs_core;
+
+/**
+ * Set movable starts for all nodes as Linux does: kernelcore= says how much memory unmovable allocations get,
+ * movablecore= how much they do not; where both are given, what leaves more to the kernel wins. The kernel's part is
+ * spread evenly over the nodes, taken from their lowest memory; only memory of the highest zone can become movable.
+ * Source: Linux Documentation/admin-guide/kernel-parameters.txt, kernelcore, movablecore.
+ *
+ * Before zone_init(), with all memory in memblock. Says in the log what cannot be had.
+ */
+void zone_movable_size(const struct bootargs_core *kernelcore,
+		       const struct bootargs_core *movablecore);
 
 /* ---- finding them ---------------------------------------------------------------------------- */
 

@@ -20,12 +20,26 @@ struct conformance_block {
 	uint64_t pages;
 };
 
+/** Operations that a failure shows. */
+#define CONFORMANCE_HISTORY 64
+
+/** One operation and its answer. */
+struct conformance_op {
+	const char *name;
+	/** What was asked for, or given back: frames (in bytes for "alloc_bytes"). */
+	uint64_t start;
+	uint64_t end;
+	/** Type, flags, alignment: whatever the operation has. */
+	uint32_t how;
+	int err;
+};
+
 /** What a caller supplies; nothing in it needs to be initialised but these. */
 struct conformance_env {
 	struct out *out;
 	/**
 	 * Frames to play with: nobody else uses their records. At least four largest-order blocks
-	 * and 5000 of them; any alignment.
+	 * and 5000 of them; any alignment. (Any number for conformance_run_bytes().)
 	 */
 	struct pfn_range span;
 	/** A zone id that no real zone has. */
@@ -34,6 +48,10 @@ struct conformance_env {
 	/** Steps of each random run, and after how many of them everything is checked. */
 	uint64_t steps;
 	uint64_t check_every;
+	/** Where random runs may hand over to in their midst; NULL: nowhere. NULL-terminated. */
+	const struct palloc_ops *const *table;
+	/** So many-th populations of random runs fail; 0: none. */
+	uint32_t deny_every;
 	/** Populate the records of @frames. Return: 0 | -ENOMEM */
 	int (*populate)(void *ctx, struct pfn_range frames);
 	/** All records of the span zero; populated or not. */
@@ -47,12 +65,17 @@ struct conformance_env {
 	/** A byte a frame of the span. */
 	uint8_t *state;
 	struct conformance_block *blocks; /* CONFORMANCE_BLOCKS */
+	struct conformance_op *history;	  /* CONFORMANCE_HISTORY */
 };
 
 struct conformance_result {
 	uint64_t passed;
 	uint64_t failed;
+	/** Those that the backend itself served; of conformance_run() all. */
 	uint64_t operations;
+	uint64_t handovers;
+	/** A digest of all answers of conformance_run_long(): the same seed gives the same where reset() unpopulates. */
+	uint64_t answers;
 };
 
 /**
@@ -67,8 +90,18 @@ struct conformance_result conformance_run_one(const struct palloc_ops *ops,
 					      struct conformance_env *env);
 
 /**
- * Which sequence of operations bytes mean, for a fuzzer. Return: false when a property was
- * violated.
+ * Random operations, at least @operations of them served by @ops, checked against the model, in rounds of some ten
+ * thousand. Each round has a seed of its own (the first one's is @env->seed, so that a failed round can be replayed
+ * alone) and memory of another shape: from a single frame to the whole span, off pageblocks, with holes and with frames
+ * that are in use before. In some, populations fail; in some, backends of @env->table take over in the midst.
+ * Everything is compared every @env->check_every operations, at least.
+ */
+struct conformance_result conformance_run_long(const struct palloc_ops *ops,
+					       struct conformance_env *env, uint64_t operations);
+
+/**
+ * Which sequence of operations bytes mean, for a fuzzer: the first three choose memory's shape and what may happen.
+ * Return: false when a property was violated, said in @env->out.
  */
 bool conformance_run_bytes(const struct palloc_ops *ops, struct conformance_env *env,
 			   const uint8_t *data, size_t bytes);

@@ -10,6 +10,17 @@ enum model_state {
 	MODEL_USED
 };
 
+/** Runs that an instance may come to know beside those it begins with. */
+#define MODEL_SPARE_RUNS 256
+
+/**
+ * A page that boot allocations share is in use too; its state also says where the bytes end that somebody has, in
+ * pieces of this many.
+ */
+#define MODEL_PIECE 64
+
+static_assert(MODEL_USED + 1 + PAGE_SIZE / MODEL_PIECE <= UINT8_MAX, "a state is a byte");
+
 struct model {
 	struct conformance_env *env;
 	const struct palloc_ops *ops;
@@ -23,6 +34,20 @@ struct model {
 	uint64_t managed_pages;
 	uint64_t random;
 	uint64_t operations;
+	/** Those served by @home, the backend that a random run is about; hand-overs. */
+	const struct palloc_ops *home;
+	uint64_t home_operations;
+	uint64_t handovers;
+	/** Runs of memory that the instance may have, and that it may have come to know. */
+	uint32_t max_runs;
+	uint32_t runs;
+	/** Populations so far; every deny_every-th fails. */
+	uint64_t populations;
+	uint32_t deny_every;
+	/** A digest of all answers. */
+	uint64_t answers;
+	/** Pageblocks of each type that only retag() gives and takes. */
+	uint64_t special[MIGRATE_TYPE_COUNT];
 	/** What the property found wrong; NULL: nothing. */
 	const char *wrong;
 	uint64_t wrong_pfn;
@@ -61,6 +86,9 @@ int model_add(struct model *m, uint64_t start, uint64_t end, enum palloc_run_sta
 /** Add the usual memory: free runs with odd ends and holes between them. */
 bool model_add_memory(struct model *m);
 
+/** Memory of a random shape: free runs, runs in use and holes, of any length, in any order. */
+bool model_add_shape(struct model *m);
+
 /**
  * Allocate; checks place, alignment and that every frame was free. A block that the table of blocks
  * has no room for is freed at once.
@@ -71,6 +99,21 @@ int model_free(struct model *m, struct pfn_range range);
 int model_claim(struct model *m, struct pfn_range range, pfn_t *blocker);
 int model_retag(struct model *m, struct pfn_range range, enum migratetype type);
 int model_shrink(struct model *m, struct pfn_range range);
+int model_alloc_bytes(struct model *m, const struct palloc_bytes_req *req,
+		      struct palloc_bytes *got);
+
+/** Remember an operation for the history and the digest of answers. */
+void model_note(struct model *m, const char *name, struct pfn_range range, uint32_t how, int err);
+
+/** Put a block into the table; one that it has no room for is freed. Return: 0 | what free() said */
+int model_note_block(struct model *m, struct pfn_range range);
+
+/** The first frame of the range that is not in @state, or its end. */
+uint64_t model_first_not(struct model *m, struct pfn_range range, enum model_state state);
+void model_paint(struct model *m, struct pfn_range range, enum model_state state);
+
+/** Populate for a hand-over or after -EAGAIN. Return: 0 | -ENOMEM, by chance too */
+int model_populate(struct model *m, struct pfn_range frames);
 
 /** Forget block @i of the table; free it. */
 bool model_free_block(struct model *m, uint32_t i);
@@ -89,6 +132,13 @@ uint64_t model_random_below(struct model *m, uint64_t below);
 static inline uint8_t *model_state(struct model *m, uint64_t n)
 {
 	return &m->env->state[n - m->env->span.start.n];
+}
+
+/** The state without what is known of shared pages. */
+static inline enum model_state model_kind(struct model *m, uint64_t n)
+{
+	uint8_t state = *model_state(m, n);
+	return state < MODEL_USED ? (enum model_state)state : MODEL_USED;
 }
 
 static inline bool model_can(const struct model *m, uint32_t caps)
@@ -115,6 +165,12 @@ extern const struct property conformance_ranges[];
 bool model_random_run(struct model *m, uint64_t steps);
 /** One operation, chosen by @a, @b and @c. */
 bool model_step(struct model *m, uint64_t a, uint64_t b, uint64_t c);
+
+/**
+ * The model's instance moves to backend @to, in the other metadata area. Nothing has changed when @to cannot take blocks
+ * in use, or a population failed.
+ */
+bool model_handover(struct model *m, const struct palloc_ops *to);
 
 /** Hand over from one backend to another with blocks in use, and back. */
 bool handover_conserves(struct conformance_env *env, const struct palloc_ops *from,

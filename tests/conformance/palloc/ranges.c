@@ -184,6 +184,19 @@ static bool types_can_change_under_blocks_in_use(struct model *m)
 	return model_verify(m);
 }
 
+static bool blocks_over_several_types_can_be_adopted(struct model *m)
+{
+	uint64_t block = ALIGN_UP(m->env->span.start.n, MAX_ORDER_NR_PAGES);
+	uint64_t last = block + MAX_ORDER_NR_PAGES - PAGEBLOCK_NR_PAGES;
+	uint64_t end = block + MAX_ORDER_NR_PAGES;
+	MODEL_EXPECT(m, model_retag(m, frames(last, end), MIGRATE_CMA) == 0, last);
+	MODEL_EXPECT(m, model_add(m, block, end, PALLOC_RUN_ALLOCATED) == 0, block);
+	MODEL_EXPECT(m, model_verify(m), 0);
+	MODEL_EXPECT(m, model_free(m, frames(block, end)) == 0, block);
+	MODEL_EXPECT(m, m->free_pages == MAX_ORDER_NR_PAGES, m->free_pages);
+	return model_verify(m);
+}
+
 static bool retag_wants_whole_pageblocks(struct model *m)
 {
 	uint64_t block = a_pageblock(m, 0);
@@ -214,7 +227,77 @@ static bool shrinking_makes_holes_that_can_be_added_again(struct model *m)
 	return model_verify(m);
 }
 
+/* ---- boot allocations ---- */
+
+static bool small_requests_share_pages(struct model *m)
+{
+	struct palloc_bytes_req req = { .bytes = 100, .align = 32 };
+	struct palloc_bytes got = { .base = 0 };
+	phys_addr_t end = 0;
+	MODEL_EXPECT(m, model_add_memory(m), 0);
+	uint64_t free_pages = m->free_pages;
+	for (unsigned int i = 0; i < 32; i++) {
+		MODEL_EXPECT(m, model_alloc_bytes(m, &req, &got) == 0 && m->wrong == NULL, i);
+		MODEL_EXPECT(m, i == 0 || got.base == ALIGN_UP(end, 32), i);
+		end = got.base + req.bytes;
+	}
+	MODEL_EXPECT(m, m->free_pages == free_pages - 1, m->free_pages);
+	/* 4064 bytes of 4096: what comes next goes on into the next page. */
+	req.bytes = 5000;
+	MODEL_EXPECT(m, model_alloc_bytes(m, &req, &got) == 0 && m->wrong == NULL, 0);
+	MODEL_EXPECT(m, got.base == end + 28 && m->free_pages == free_pages - 3, got.base);
+	return model_verify(m);
+}
+
+static bool a_shared_page_that_is_freed_is_shared_no_more(struct model *m)
+{
+	struct palloc_bytes_req req = { .bytes = 64, .align = 64 };
+	struct palloc_bytes got = { .base = 0 };
+	MODEL_EXPECT(m, model_add_memory(m), 0);
+	MODEL_EXPECT(m, model_alloc_bytes(m, &req, &got) == 0, 0);
+	pfn_t shared = phys_to_pfn(got.base);
+	MODEL_EXPECT(m, model_free(m, frames(shared.n, shared.n + 1)) == 0, shared.n);
+	MODEL_EXPECT(m, model_alloc_bytes(m, &req, &got) == 0 && m->wrong == NULL, shared.n);
+	MODEL_EXPECT(m, pfn_range_pages(got.taken) == 1, shared.n);
+	return model_verify(m);
+}
+
+static bool goals_and_limits_of_boot_allocations_are_kept(struct model *m)
+{
+	struct palloc_bytes got = { .base = 0 };
+	phys_addr_t start = pfn_to_phys(m->env->span.start);
+	phys_addr_t middle = pfn_to_phys(pfn(m->env->span.start.n + 2000));
+	MODEL_EXPECT(m, model_add_memory(m), 0);
+	struct palloc_bytes_req bad = { .bytes = 0, .align = 64 };
+	MODEL_EXPECT(m, model_alloc_bytes(m, &bad, &got) == -EINVAL, 0);
+	bad = (struct palloc_bytes_req){ .bytes = 64, .align = 48 };
+	MODEL_EXPECT(m, model_alloc_bytes(m, &bad, &got) == -EINVAL, 0);
+	bad = (struct palloc_bytes_req){ .bytes = UINT64_MAX, .align = 64 };
+	MODEL_EXPECT(m, model_alloc_bytes(m, &bad, &got) == -ENOMEM, 0);
+	bad = (struct palloc_bytes_req){ .bytes = 64, .align = 64, .limit = start };
+	MODEL_EXPECT(m, model_alloc_bytes(m, &bad, &got) == -ENOMEM, 0);
+	for (unsigned int i = 0; i < 400; i++) {
+		struct palloc_bytes_req req = {
+			.bytes = 1 + model_random_below(m, i % 8 == 0 ? 40000 : 3000),
+			.align = 1ULL << model_random_below(m, 15),
+			.goal = i % 3 == 0 ? middle + model_random_below(m, 100000) : 0,
+			.limit = i % 3 == 1 ? middle : 0,
+		};
+		int err = model_alloc_bytes(m, &req, &got);
+		MODEL_EXPECT(m, (err == 0 || err == -ENOMEM) && m->wrong == NULL, i);
+		if (i % 50 == 0) {
+			MODEL_EXPECT(m, model_verify(m), i);
+		}
+	}
+	return model_verify(m);
+}
+
 const struct property conformance_ranges[] = {
+	{ "small_requests_share_pages", PALLOC_CAP_PACK, small_requests_share_pages },
+	{ "a_shared_page_that_is_freed_is_shared_no_more", PALLOC_CAP_PACK | PALLOC_CAP_SUBFREE,
+	  a_shared_page_that_is_freed_is_shared_no_more },
+	{ "goals_and_limits_of_boot_allocations_are_kept", PALLOC_CAP_PACK,
+	  goals_and_limits_of_boot_allocations_are_kept },
 	{ "claims_take_exactly_what_was_asked", PALLOC_CAP_CLAIM | PALLOC_CAP_FREE,
 	  claims_take_exactly_what_was_asked },
 	{ "a_claim_is_all_or_nothing_and_names_what_is_in_the_way", PALLOC_CAP_CLAIM,
@@ -231,6 +314,9 @@ const struct property conformance_ranges[] = {
 	{ "types_can_change_under_blocks_in_use",
 	  PALLOC_CAP_CLASS | PALLOC_CAP_CLAIM | PALLOC_CAP_FREE,
 	  types_can_change_under_blocks_in_use },
+	{ "blocks_over_several_types_can_be_adopted",
+	  PALLOC_CAP_CLASS | PALLOC_CAP_FREE | PALLOC_CAP_SUBFREE,
+	  blocks_over_several_types_can_be_adopted },
 	{ "retag_wants_whole_pageblocks", PALLOC_CAP_CLASS, retag_wants_whole_pageblocks },
 	{ "shrinking_makes_holes_that_can_be_added_again", PALLOC_CAP_SHRINK,
 	  shrinking_makes_holes_that_can_be_added_again },

@@ -3,6 +3,7 @@
 #include "model.h"
 
 #include "fpg/base/errno.h"
+#include "fpg/base/range.h"
 
 struct comparison {
 	struct model *m;
@@ -45,8 +46,16 @@ static bool compare_run(void *ctx, const struct palloc_run *run)
 	}
 	enum model_state expected = model_state_of(run->state);
 	for (uint64_t n = start; n < end; n++) {
-		if (*model_state(m, n) != expected) {
+		if (model_kind(m, n) != expected) {
 			return model_fail(m, "the walk differs from the model", n);
+		}
+	}
+	for (uint64_t n = start;
+	     run->state == PALLOC_RUN_FREE && model_can(m, PALLOC_CAP_CLASS) && n < end;
+	     n = ALIGN_DOWN(n, PAGEBLOCK_NR_PAGES) + PAGEBLOCK_NR_PAGES) {
+		if (pageblock_type(&m->map, pfn(n)) != run->type) {
+			return model_fail(m, "free frames of another type than their pageblock's",
+					  n);
 		}
 	}
 	if (expected == MODEL_FREE) {
@@ -58,6 +67,18 @@ static bool compare_run(void *ctx, const struct palloc_run *run)
 	c->any = true;
 	c->last = *run;
 	return true;
+}
+
+/** Nobody but retag() changes which pageblocks are kept apart. */
+static bool special_pageblocks_are_kept(struct model *m)
+{
+	uint64_t count[MIGRATE_TYPE_COUNT] = { 0 };
+	for (uint64_t i = 0; i < m->map.blocks; i++) {
+		count[pageblock_type(&m->map, pfn_add(m->map.base, i * PAGEBLOCK_NR_PAGES))]++;
+	}
+	return count[MIGRATE_CMA] == m->special[MIGRATE_CMA] &&
+	       count[MIGRATE_ISOLATE] == m->special[MIGRATE_ISOLATE] &&
+	       count[MIGRATE_HIGHATOMIC] == m->special[MIGRATE_HIGHATOMIC];
 }
 
 bool model_verify(struct model *m)
@@ -73,6 +94,7 @@ bool model_verify(struct model *m)
 		return false;
 	}
 	MODEL_EXPECT(m, c.next == m->env->span.end.n, c.next);
+	MODEL_EXPECT(m, special_pageblocks_are_kept(m), 0);
 	MODEL_EXPECT(m, c.free_pages == m->free_pages, c.free_pages);
 	MODEL_EXPECT(m, c.free_pages + c.used_pages == m->managed_pages, c.used_pages);
 	m->ops->stats(&m->pa, &stats);
