@@ -153,16 +153,19 @@ static int exhaust(struct exhaust *e)
 	char size[3][24];
 	struct ledger_totals totals;
 	const uint64_t table = frame_table_pages();
-	/* The first time populates records, whose pages stay; the second must leave nothing behind. */
-	if (exhaust_once(e) != 0) {
-		return 1;
+	uint64_t table_after = table;
+	uint64_t before = 0;
+	bool settled = false;
+	/* Rounds populate records, whose pages stay; one that populates none must leave nothing behind. */
+	for (unsigned int i = 0; i < 6 && !settled; i++) {
+		before = free_now();
+		table_after = frame_table_pages();
+		if (exhaust_once(e) != 0) {
+			return 1;
+		}
+		settled = frame_table_pages() == table_after;
 	}
-	const uint64_t table_after = frame_table_pages();
-	const uint64_t before = free_now();
 	const uint64_t blocks = e->blocks;
-	if (exhaust_once(e) != 0) {
-		return 1;
-	}
 	out_printf(
 		e->out,
 		"# %s: %llu blocks of order %u; the frame table has %s, before %s, of %s if all were\n",
@@ -171,9 +174,8 @@ static int exhaust(struct exhaust *e)
 		format_size(size[1], sizeof(size[1]), table * PAGE_SIZE),
 		format_size(size[2], sizeof(size[2]),
 			    page_alloc_managed_pages() * sizeof(struct page)));
-	KTAP_EXPECT(e->out, blocks != 0 && e->blocks != 0);
+	KTAP_EXPECT(e->out, blocks != 0 && settled);
 	KTAP_EXPECT(e->out, free_now() == before);
-	KTAP_EXPECT(e->out, frame_table_pages() == table_after);
 	KTAP_EXPECT(e->out, ledger_check(&totals) == 0);
 	return 0;
 }
