@@ -178,7 +178,7 @@ extern uint32_t page_alloc_debug_flags;
 /** Switch some of PAGE_ALLOC_… on or off. Context: no zone lock held */
 void page_alloc_debug_set(uint32_t flags, bool on);
 
-/** The zone's backend can, when there is one: for now. What depends on it is decided with the zone's lock held. */
+/** The zone has a backend that can. A switch may change the answer, so what depends on it is decided under the zone's lock. */
 static inline bool zone_has(const struct zone *zone, uint32_t caps)
 {
 	return zone->palloc != NULL && (zone->palloc->ops->caps & caps) == caps;

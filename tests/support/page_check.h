@@ -12,6 +12,18 @@
 extern char page_check_warning[256];
 extern unsigned int page_check_warnings;
 
+/** cmocka_run_group_tests() of the array @tests with each backend of the build in @variable. Value: how many failed */
+#define PAGE_CHECK_WITH_EACH(variable, tests)                                 \
+	({                                                                    \
+		int failed_ = 0;                                              \
+		for (size_t i_ = 0; palloc_table[i_] != NULL; i_++) {         \
+			(variable) = palloc_table[i_];                        \
+			printf("# with %s\\n", (variable)->name);             \
+			failed_ += cmocka_run_group_tests(tests, NULL, NULL); \
+		}                                                             \
+		failed_;                                                      \
+	})
+
 /** A machine with @ram, some of the first range reserved, served by @backend. */
 void page_check_start(const struct palloc_ops *backend, const struct sim_ram *ram, size_t count);
 

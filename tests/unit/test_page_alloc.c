@@ -374,11 +374,5 @@ int main(void)
 		cmocka_unit_test_teardown(an_unknown_choice_is_named_and_the_default_serves,
 					  page_check_stop),
 	};
-	int failed = 0;
-	for (size_t i = 0; palloc_table[i] != NULL; i++) {
-		backend = palloc_table[i];
-		printf("# with %s\n", backend->name);
-		failed += cmocka_run_group_tests(tests, NULL, NULL);
-	}
-	return failed;
+	return PAGE_CHECK_WITH_EACH(backend, tests);
 }

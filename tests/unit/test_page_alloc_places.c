@@ -254,11 +254,5 @@ int main(void)
 					  page_check_stop),
 		cmocka_unit_test_teardown(blocks_in_use_survive_a_hand_over, page_check_stop),
 	};
-	int failed = 0;
-	for (size_t i = 0; palloc_table[i] != NULL; i++) {
-		backend = palloc_table[i];
-		printf("# with %s\n", backend->name);
-		failed += cmocka_run_group_tests(tests, NULL, NULL);
-	}
-	return failed;
+	return PAGE_CHECK_WITH_EACH(backend, tests);
 }

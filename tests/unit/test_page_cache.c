@@ -378,11 +378,5 @@ int main(void)
 		cmocka_unit_test_teardown(population_that_fails_leaves_caches_whole,
 					  page_check_stop),
 	};
-	int failed = 0;
-	for (size_t i = 0; palloc_table[i] != NULL; i++) {
-		backend = palloc_table[i];
-		printf("# with %s\n", backend->name);
-		failed += cmocka_run_group_tests(tests, NULL, NULL);
-	}
-	return failed;
+	return PAGE_CHECK_WITH_EACH(backend, tests);
 }

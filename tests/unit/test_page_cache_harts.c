@@ -410,11 +410,5 @@ int main(void)
 		cmocka_unit_test(nothing_comes_from_an_isolated_pageblock),
 		cmocka_unit_test(of_several_frees_at_once_one_is_taken),
 	};
-	int failed = 0;
-	for (size_t i = 0; palloc_table[i] != NULL; i++) {
-		backend = palloc_table[i];
-		printf("# with %s\n", backend->name);
-		failed += cmocka_run_group_tests(tests, NULL, NULL);
-	}
-	return failed;
+	return PAGE_CHECK_WITH_EACH(backend, tests);
 }
