@@ -3,6 +3,7 @@
 #pragma once
 
 #include "fpg/core/cma.h"
+#include "movable_private.h"
 #include "page_alloc_private.h"
 
 struct cma {
@@ -47,6 +48,7 @@ void cma_enter_wait(void);
  */
 static inline void cma_enter(void)
 {
+	movable_expect_outside("cma_alloc(), cma_release() or cma_why()");
 	if (unlikely(__atomic_fetch_add(&cma_gate, 1, __ATOMIC_ACQUIRE) & CMA_GATE_SHUT)) {
 		cma_enter_wait();
 	}
