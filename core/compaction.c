@@ -331,19 +331,36 @@ int compact_run(struct zone *zone, int order, bool whole, uint64_t looks,
 
 /* ---- free blocks ----------------------------------------------------------------------------- */
 
-/** Free blocks from @n on that begin in its pageblock, of which both ends are @zone's. Return: behind it, or behind the last */
-static uint64_t count_pageblock(const struct zone *zone, uint64_t n,
-				uint64_t blocks[MAX_PAGE_ORDER + 1])
+/** Free frames in a row, of one type. */
+struct free_row {
+	uint64_t *blocks;
+	struct pfn_range frames;
+	enum migratetype type;
+};
+
+static void end_row(struct free_row *row)
+{
+	count_free_blocks(row->blocks, row->frames);
+	row->frames.start = row->frames.end;
+}
+
+/** What of the pageblock at @n is free from there on joins the row, or begins one. Return: behind what was looked at */
+static uint64_t count_pageblock(const struct zone *zone, uint64_t n, struct free_row *row)
 {
 	const uint64_t end = ALIGN_DOWN(n, PAGEBLOCK_NR_PAGES) + PAGEBLOCK_NR_PAGES;
-	if (pageblock_type(&zone->pageblocks, pfn(n)) > MIGRATE_RECLAIMABLE ||
-	    !compact_in_zone(zone, end - PAGEBLOCK_NR_PAGES)) {
+	const enum migratetype type = pageblock_type(&zone->pageblocks, pfn(n));
+	if (type > MIGRATE_RECLAIMABLE || !compact_in_zone(zone, end - PAGEBLOCK_NR_PAGES)) {
 		return end;
 	}
 	while (n < end) {
 		uint64_t frames = end - n;
 		if (frame_row(pfn(n), &frames, NULL) == FRAME_FREE) {
-			count_free_blocks(blocks, (struct pfn_range){ pfn(n), pfn(n + frames) });
+			if (row->frames.end.n != n || row->type != type) {
+				end_row(row);
+				row->frames.start = pfn(n);
+				row->type = type;
+			}
+			row->frames.end = pfn(n + frames);
 		}
 		n += frames;
 	}
@@ -367,9 +384,11 @@ void compact_count_free(struct zone *zone, uint64_t most, uint64_t blocks[MAX_PA
 	} else {
 		most = end - low;
 	}
+	struct free_row row = { .blocks = blocks };
 	for (uint64_t seen = 0, next; seen < most; seen += next - n, n = next < end ? next : low) {
-		next = count_pageblock(zone, n, blocks);
+		next = count_pageblock(zone, n, &row);
 	}
+	end_row(&row);
 	__atomic_store_n(&zone->compact.count_at, n, __ATOMIC_RELAXED);
 }
 
