@@ -8,6 +8,7 @@
 #include "cma_machine.h"
 #include "movable_owner.h"
 
+#include "fpg/core/fail_boot.h"
 #include "fpg/core/page_cache.h"
 
 #include <string.h>
@@ -324,6 +325,39 @@ static void a_guaranteed_area_lends_to_those_who_let_go(void **state)
 
 /* ---- making ---- */
 
+/** Free and borrowed pages while frames that are marked to be given out are borrowed still. */
+static bool counts_fit;
+
+static void look_at_counts(uint32_t owner)
+{
+	const struct cma_stats s = stats();
+	(void)owner;
+	counts_fit = counts_fit && s.free_pages <= s.pages && s.borrowed <= s.pages;
+}
+
+static void a_window_being_taken_back_is_not_counted_twice(void **state)
+{
+	(void)state;
+	struct cma_machine machine = usual;
+	machine.guaranteed = true;
+	start(&machine);
+	const uint64_t pages = stats().pages;
+	for (uint32_t i = 0; i < pages; i++) {
+		struct page *page = cma_borrow(area, movable_owner.kind[1], i);
+		assert_non_null(page);
+		movable_own(i, page, 0, true);
+	}
+	counts_fit = true;
+	movable_owner.discarded = look_at_counts;
+	struct page *got = cma_alloc(area, 100, 0, false);
+	movable_owner.discarded = NULL;
+	assert_non_null(got);
+	assert_true(counts_fit);
+	assert_int_equal(stats().borrowed, pages - 100);
+	assert_int_equal(stats().free_pages, 0);
+	check();
+}
+
 static void areas_are_made_of_memory_that_fits(void **state)
 {
 	(void)state;
@@ -366,6 +400,31 @@ static void areas_are_made_of_memory_that_fits(void **state)
 	assert_non_null(cma_alloc(cma_by_name("many.18"), 1, 0, true));
 }
 
+static void an_area_that_cannot_be_made_leaves_nothing_behind(void **state)
+{
+	(void)state;
+	struct cma *cma = NULL;
+	const struct sim_ram ram[] = { { CMA_RAM_BASE, 64 * SZ_1M, 0 } };
+	sim_start(ram, 1);
+	/* More pages than a request can say, with and without rounding. */
+	const phys_addr_t most = (phys_addr_t)1 << 44;
+	assert_int_equal(cma_declare_contiguous(0, most, 0, 0, 0, false, "a", &cma), -EINVAL);
+	assert_int_equal(cma_declare_contiguous(0, SZ_2M, 0, most, 0, false, "a", &cma), -EINVAL);
+	assert_int_equal(cma_declare_contiguous(0, most - SZ_2M, 0, 0, 0, false, "a", &cma),
+			 -ENOMEM);
+	/* Each allocation in turn: the place, the area, its bitmap. */
+	const phys_addr_t reserved = memblock_reserved_size();
+	for (unsigned int fails = 1; fails <= 3; fails++) {
+		fail_boot_set(fails);
+		const int err = cma_declare_contiguous(0, SZ_2M, 0, 0, 0, false, "a", &cma);
+		(void)fail_boot_end();
+		assert_int_equal(err, -ENOMEM);
+		assert_int_equal(memblock_reserved_size(), reserved);
+		assert_null(cma_by_name("a"));
+	}
+	assert_int_equal(cma_declare_contiguous(0, SZ_2M, 0, 0, 0, false, "a", &cma), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -381,6 +440,8 @@ int main(void)
 		cmocka_unit_test_teardown(lent_areas_become_carve_outs_and_lent_again, stop),
 		cmocka_unit_test_teardown(a_guaranteed_area_lends_to_those_who_let_go, stop),
 		cmocka_unit_test_teardown(areas_are_made_of_memory_that_fits, stop),
+		cmocka_unit_test_teardown(an_area_that_cannot_be_made_leaves_nothing_behind, stop),
+		cmocka_unit_test_teardown(a_window_being_taken_back_is_not_counted_twice, stop),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
