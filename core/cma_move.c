@@ -14,7 +14,7 @@
 #include <errno.h>
 #include <string.h>
 
-/** Frames that refused, and are passed over from then on. */
+/** Blocks that refused, and are passed over from then on. */
 #define KNOWN_MOST 32U
 /** Windows that somebody else took between the look and the mark. */
 #define LOST_MOST  64U
@@ -22,7 +22,8 @@
 /** What one look at an area takes with it. */
 struct looking {
 	const struct cma *cma;
-	const pfn_t *known;
+	/** Blocks that refused. */
+	const struct pfn_range *known;
 	unsigned int known_count;
 };
 
@@ -50,12 +51,13 @@ static enum palloc_look_cost look(void *ctx, pfn_t f, uint64_t *frames)
 	const struct looking *l = ctx;
 	const enum palloc_look_cost cost = cost_of(l->cma, f, frames);
 	for (unsigned int i = 0; i < l->known_count; i++) {
-		if (l->known[i].n == f.n) {
-			*frames = 1;
+		const struct pfn_range block = l->known[i];
+		if (pfn_range_contains(block, f)) {
+			*frames = block.end.n - f.n;
 			return PALLOC_LOOK_BLOCKED;
 		}
-		if (l->known[i].n - f.n < *frames) {
-			*frames = l->known[i].n - f.n;
+		if (block.start.n - f.n < *frames) {
+			*frames = block.start.n - f.n;
 		}
 	}
 	return cost;
@@ -110,7 +112,7 @@ static uint64_t longest_run(struct cma *cma, const struct palloc_req *req,
 	return none.suffice;
 }
 
-int cma_look(struct cma *cma, const struct palloc_req *req, const pfn_t *known,
+int cma_look(struct cma *cma, const struct palloc_req *req, const struct pfn_range *known,
 	     unsigned int known_count, struct palloc_window *window, struct cma_report *report)
 {
 	struct looking l = { cma, known, known_count };
@@ -159,7 +161,7 @@ static void unmark(struct cma *cma, struct pfn_range range)
 }
 
 /** Nothing more is tried: say how much could be had. */
-static int give_up(struct cma *cma, const struct palloc_req *req, const pfn_t *known,
+static int give_up(struct cma *cma, const struct palloc_req *req, const struct pfn_range *known,
 		   unsigned int known_count, int err, struct cma_report *report)
 {
 	struct looking l = { cma, known, known_count };
@@ -174,7 +176,7 @@ static int give_up(struct cma *cma, const struct palloc_req *req, const pfn_t *k
 int cma_alloc_moving(struct cma *cma, const struct palloc_req *req, struct cma_report *report,
 		     struct pfn_range *out)
 {
-	pfn_t known[KNOWN_MOST];
+	struct pfn_range known[KNOWN_MOST];
 	unsigned int known_count = 0;
 	unsigned int lost = 0;
 	uint32_t patience = MIGRATE_PATIENCE;
@@ -203,7 +205,11 @@ int cma_alloc_moving(struct cma *cma, const struct palloc_req *req, struct cma_r
 			return give_up(cma, req, known, known_count, err, report);
 		}
 		if (!migrate_gone_soon(&result.blocker, &patience)) {
-			known[known_count++] = result.blocker.frame;
+			/* All of it: the next window may begin in the middle. */
+			const pfn_t head = result.blocker.frame;
+			known[known_count++] =
+				(struct pfn_range){ head,
+						    pfn_add(head, 1ULL << result.blocker.order) };
 		}
 	}
 	return give_up(cma, req, known, known_count, -EBUSY, report);

@@ -121,5 +121,5 @@ FPG_MUST_CHECK int cma_alloc_moving(struct cma *cma, const struct palloc_req *re
 				    struct cma_report *report, struct pfn_range *out);
 
 /** Look at the area: the cheapest window, or what is in the way everywhere. Return: report->err */
-int cma_look(struct cma *cma, const struct palloc_req *req, const pfn_t *known,
+int cma_look(struct cma *cma, const struct palloc_req *req, const struct pfn_range *known,
 	     unsigned int known_count, struct palloc_window *window, struct cma_report *report);

@@ -253,6 +253,11 @@ static int alloc_range_for(struct pfn_range range, gfp_t gfp, uint64_t pc,
 			err = get_by_moving(zone, range, gfp, pc, result);
 		}
 	}
+	if (unlikely(err == -ENOMEM && result->blocker.reason == MIGRATE_REASON_NONE)) {
+		migrate_blocker_of(pfn_to_page(range.start), MIGRATE_REASON_NO_TARGET,
+				   &result->blocker);
+		result->blocker.owner = "frame table";
+	}
 	frame_reserve_refill(zone);
 	if (err == 0 && (gfp & __GFP_ZERO)) {
 		clear_frames(range);

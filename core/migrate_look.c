@@ -145,8 +145,7 @@ static bool nobodys(pfn_t f, uint64_t frames)
 /** Frames from @f on, up to @most, that are nobody's because one reservation holds them; at least 1. */
 static uint64_t reserved_row(pfn_t f, uint64_t most)
 {
-	const struct memblock_region *r =
-		memblock_region_find(&memblock.reserved, pfn_to_phys(f));
+	const struct memblock_region *r = memblock_region_find(&memblock.reserved, pfn_to_phys(f));
 	if (r == NULL) {
 		return 1;
 	}

@@ -358,6 +358,54 @@ static void a_window_being_taken_back_is_not_counted_twice(void **state)
 	check();
 }
 
+static void a_block_that_refuses_is_passed_over_as_a_whole(void **state)
+{
+	(void)state;
+	struct cma_report report;
+	start(&usual);
+	const struct pfn_range frames = cma_machine_frames(area);
+	assert_int_equal(alloc_contig_range(frames, GFP_USER_MOVABLE, NULL), 0);
+	for (uint64_t n = frames.start.n; n < frames.end.n; n += 64) {
+		struct page *page = pfn_to_page(pfn(n));
+		for (unsigned int k = 1; k < 64; k++) {
+			page[k].word = 0;
+		}
+		page->word = page_word_with_order(page->word, 6);
+		movable_own((uint32_t)(n - frames.start.n) / 64, page, 6, false);
+	}
+	/* In use for as long as anybody asks; by looking alone that is not to be seen. */
+	movable_owner.entry[0].isolated = true;
+	struct page *page = cma_alloc_report(area, 4, 0, true, &report);
+	assert_non_null(page);
+	assert_int_equal(page_to_pfn(page).n, frames.start.n + 64);
+	movable_owner.entry[0].isolated = false;
+	check();
+}
+
+static void records_that_cannot_be_had_are_a_reason(void **state)
+{
+	(void)state;
+	struct cma_report report;
+	start(&usual);
+	sim_populate_budget(0);
+	/* All that has records goes first. */
+	unsigned int served = 0;
+	while (cma_alloc_report(area, 512, 9, true, &report) != NULL) {
+		served++;
+	}
+	sim_populate_budget(-1);
+	assert_true(served < 16);
+	assert_int_equal(report.err, -ENOMEM);
+	assert_int_equal(report.blocker.reason, MIGRATE_REASON_NO_TARGET);
+	assert_string_equal(report.blocker.owner, "frame table");
+	assert_int_equal(stats().given_out, 512 * (uint64_t)served);
+	while (cma_alloc_report(area, 512, 9, true, &report) != NULL) {
+		served++;
+	}
+	assert_int_equal(served, 16);
+	check();
+}
+
 static void areas_are_made_of_memory_that_fits(void **state)
 {
 	(void)state;
@@ -440,6 +488,8 @@ int main(void)
 		cmocka_unit_test_teardown(lent_areas_become_carve_outs_and_lent_again, stop),
 		cmocka_unit_test_teardown(a_guaranteed_area_lends_to_those_who_let_go, stop),
 		cmocka_unit_test_teardown(areas_are_made_of_memory_that_fits, stop),
+		cmocka_unit_test_teardown(a_block_that_refuses_is_passed_over_as_a_whole, stop),
+		cmocka_unit_test_teardown(records_that_cannot_be_had_are_a_reason, stop),
 		cmocka_unit_test_teardown(an_area_that_cannot_be_made_leaves_nothing_behind, stop),
 		cmocka_unit_test_teardown(a_window_being_taken_back_is_not_counted_twice, stop),
 	};

@@ -77,6 +77,21 @@ static void without_memory_to_move_to_nothing_is_taken(void **state)
 	page_check_all(page_check_used());
 }
 
+static void without_memory_for_records_nothing_is_taken_and_it_says_so(void **state)
+{
+	(void)state;
+	struct migrate_result result;
+	start_machine();
+	remember();
+	sim_populate_budget(0);
+	assert_int_equal(alloc_contig_range_report(four_blocks, GFP_KERNEL, &result), -ENOMEM);
+	sim_populate_budget(-1);
+	assert_int_equal(result.blocker.reason, MIGRATE_REASON_NO_TARGET);
+	assert_string_equal(result.blocker.owner, "frame table");
+	assert_int_equal(page_check_used(), before.used);
+	nothing_was_taken();
+}
+
 static void a_refused_window_changes_no_record(void **state)
 {
 	(void)state;
@@ -292,6 +307,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_failure_at_any_step_takes_nothing),
 		TEST(without_memory_to_move_to_nothing_is_taken),
+		TEST(without_memory_for_records_nothing_is_taken_and_it_says_so),
 		TEST(a_refused_window_changes_no_record),
 		TEST(a_block_across_an_edge_moves_whole_and_the_rest_of_it_is_free),
 		TEST(what_becomes_free_meanwhile_is_taken),
