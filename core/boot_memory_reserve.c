@@ -115,20 +115,6 @@ FPG_INIT static bool is_cma(const struct dt_range *r)
 	return (r->flags & DT_RANGE_DMA_POOL) && (r->flags & DT_RANGE_REUSABLE);
 }
 
-FPG_INIT static void remember_area(struct boot_memory *bm, const struct dt_range *r,
-				   struct phys_range range)
-{
-	if (!is_cma(r) && !(r->flags & DT_RANGE_DMA_DEFAULT)) {
-		return;
-	}
-	if (bm->area_count == BOOT_MAX_AREAS) {
-		dt_warn(&bm->facts, r->node, "more than %d CMA and DMA areas: only reserved",
-			BOOT_MAX_AREAS);
-		return;
-	}
-	bm->areas[bm->area_count++] = (struct boot_area){ range, r->node, r->flags };
-}
-
 FPG_INIT struct mem_owner boot_range_owner(const struct dt_range *r)
 {
 	return mem_owner(is_cma(r) ? OWNER_CMA : (enum owner_kind)r->kind, (enum owner_rule)r->rule,
@@ -142,7 +128,6 @@ FPG_INIT void boot_meet_listed(struct boot_memory *bm, const struct dt_range *r)
 		dt_warn(&bm->facts, r->node, "%s%#" PRIx64 "+%#" PRIx64 " overlaps the image",
 			r->node < 0 ? "memory reservation block: " : "reserved ", r->base, r->size);
 	}
-	remember_area(bm, r, range);
 }
 
 /**
@@ -209,42 +194,6 @@ FPG_INIT int boot_reserve_static(struct boot_memory *bm, uint32_t placed)
 	if (err == 0) {
 		err = reserve_memmap(bm);
 	}
-	return err;
-}
-
-/* ---- areas of nodes that nobody will set up ------------------------------------------------------------------- */
-
-/** Another reservation wanted bytes of the area. */
-FPG_INIT static bool has_other_claim(struct phys_range area)
-{
-	const struct memblock_type *claims = &memblock.claims;
-	for (unsigned long i = 0; i < memblock_used(claims); i++) {
-		const struct memblock_region *c = &claims->regions[i];
-		if (phys_ranges_overlap(area, (struct phys_range){ c->base, c->size })) {
-			return true;
-		}
-	}
-	return false;
-}
-
-FPG_INIT int boot_memory_release_cma(struct boot_memory *bm)
-{
-	uint32_t kept = 0;
-	int err = 0;
-	for (uint32_t i = 0; i < bm->area_count; i++) {
-		struct boot_area area = bm->areas[i];
-		struct dt_range r = { .flags = area.flags };
-		if (err != 0 || !is_cma(&r) || has_other_claim(area.range)) {
-			bm->areas[kept++] = area;
-			continue;
-		}
-		char path[DT_PATH_BYTES];
-		pr_info("no CMA in this build: %#" PRIx64 "+%#" PRIx64 " of %s is free",
-			area.range.base, area.range.size,
-			dt_node_path(bm->facts.blob, area.node, path, sizeof(path)));
-		err = memblock_phys_free(area.range.base, area.range.size);
-	}
-	bm->area_count = kept;
 	return err;
 }
 
@@ -321,7 +270,6 @@ FPG_INIT int boot_reserve_dynamic(struct boot_memory *bm, uint32_t placed)
 		pr_info("%#" PRIx64 "+%#" PRIx64
 			" is the place of a reserved node that asked for %#" PRIx64 " bytes",
 			base, bytes, r->size);
-		remember_area(bm, r, range);
 		int err = r->flags & DT_RANGE_NOMAP ? reserve(range, true, boot_range_owner(r)) : 0;
 		if (err != 0) {
 			return err;

@@ -100,6 +100,22 @@ FPG_INIT static int arg_debug_pagealloc(struct bootargs *args, const char *value
 	return on_off(value, true, &args->debug_pagealloc);
 }
 
+FPG_INIT static int arg_cma_guaranteed(struct bootargs *args, const char *value)
+{
+	return on_off(value, true, &args->cma_guaranteed);
+}
+
+FPG_INIT static int arg_compaction_proactive(struct bootargs *args, const char *value)
+{
+	uint64_t percent;
+	if (value == NULL || parse_size_all(value, &percent) != 0 || percent > 100) {
+		return -EINVAL;
+	}
+	args->compaction_proactive = (uint32_t)percent;
+	args->compaction_proactive_given = true;
+	return 0;
+}
+
 FPG_INIT static int arg_page_owner(struct bootargs *args, const char *value)
 {
 	return on_off(value, true, &args->page_owner);
@@ -158,6 +174,8 @@ FPG_INITCONST static const struct {
 	{ "mem", bootargs_mem },
 	{ "memmap", bootargs_memmap },
 	{ "cma", bootargs_cma },
+	{ "cma_guaranteed", arg_cma_guaranteed },
+	{ "compaction_proactive", arg_compaction_proactive },
 	{ "kernelcore", bootargs_kernelcore },
 	{ "movablecore", bootargs_movablecore },
 	{ "satp", arg_satp },

@@ -112,6 +112,11 @@ FPG_INIT static struct dt_range reserved_kind(struct dt_facts *facts, const stru
 			"no-map and reusable exclude each other: reusable is ignored");
 		range.flags &= (uint16_t)~DT_RANGE_REUSABLE;
 	}
+	if (dt_has(w, P_CMA_DEFAULT) && (range.flags & (DT_RANGE_DMA_POOL | DT_RANGE_REUSABLE)) !=
+						(DT_RANGE_DMA_POOL | DT_RANGE_REUSABLE)) {
+		dt_warn(facts, w->node,
+			"linux,cma-default: no CMA area, because it is no reusable shared-dma-pool");
+	}
 	return range;
 }
 

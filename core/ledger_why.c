@@ -158,6 +158,19 @@ static void say_zone(struct why *w)
 		say(w, "Small boot allocations share it: zone %s of node %d (page allocator %s).",
 		    zone, w->row.nid, backend);
 		break;
+	case LEDGER_CMA_FREE:
+		say(w,
+		    "It is free, and lent by a CMA area: zone %s of node %d (page allocator %s) gives it to movable requests only.",
+		    zone, w->row.nid, backend);
+		break;
+	case LEDGER_CMA_KEPT:
+		say(w, "A CMA area of zone %s, node %d, keeps it for cma_alloc().", zone,
+		    w->row.nid);
+		break;
+	case LEDGER_CMA_GIVEN:
+		say(w, "cma_alloc() gave it out, from an area in zone %s of node %d.", zone,
+		    w->row.nid);
+		break;
 	case LEDGER_CACHED:
 		say(w, "It is free, in a hart's cache of zone %s of node %d.", zone, w->row.nid);
 		break;

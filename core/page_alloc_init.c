@@ -16,11 +16,13 @@
 #include "fpg/base/errno.h"
 #include "fpg/base/parse.h"
 #include "fpg/base/range.h"
+#include "fpg/core/cma.h"
 #include "fpg/core/fail_boot.h"
 #include "fpg/core/fail_page_alloc.h"
 #include "fpg/core/ledger.h"
 #include "fpg/core/log.h"
 #include "fpg/core/memblock_iter.h"
+#include "fpg/core/movable.h"
 #include "fpg/core/palloc_handover.h"
 #include "fpg/core/palloc_registry.h"
 
@@ -387,7 +389,8 @@ int page_alloc_init(const char *choice)
 	struct palloc_fault fault;
 	struct start start = { 0 };
 	char first[32];
-	if (palloc_registry_validate(palloc_table, &fault) != 0) {
+	if (palloc_registry_validate(palloc_table, &fault) != 0 ||
+	    palloc_registry_validate(palloc_overlay_table, &fault) != 0) {
 		pr_err("page allocator %s: %s %s", fault.backend, fault.field, fault.problem);
 		return -EINVAL;
 	}
@@ -435,9 +438,13 @@ void page_alloc_reset(void)
 	page_debug_reset();
 	page_free_reset();
 	bootmem_route_reset();
+	movable_reset();
 	palloc_meta_register(NULL);
 	fail_page_alloc_set(NULL);
 	ledger_set_runs(NULL);
+	if (FPG_ENABLED(CONFIG_CMA)) {
+		cma_reset();
+	}
 	memblock_set_release(NULL, NULL);
 	zone_reset();
 }

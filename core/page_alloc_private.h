@@ -51,6 +51,12 @@ struct page *page_alloc_any(gfp_t gfp, unsigned int order, uint64_t pc);
 /** alloc_pages_node() on behalf of @pc. */
 struct page *page_alloc_for(int nid, gfp_t gfp, unsigned int order, uint64_t pc);
 
+/** A plain request that its first zone could not serve: the other zones, and whatever else may help. */
+struct page *page_alloc_elsewhere(gfp_t gfp, unsigned int order, const struct zone *first);
+
+/** Say that a request failed, unless it wants no warning. Return: NULL */
+struct page *page_alloc_fail(gfp_t gfp, unsigned int order);
+
 /** Where __free_pages() goes on: anything but a block for a cache. @page may be NULL or no record at all. */
 void page_free_slow(struct page *page, unsigned int order);
 
@@ -75,6 +81,26 @@ struct palloc_block zone_get(struct zone *zone, struct palloc_req *req);
  */
 void zone_put(struct zone *zone, struct pfn_range range, bool counted);
 
+/**
+ * Populate the record of a block's head, for a backend without records of its own. No lock held; harts_hold_defer() is in
+ * force, and stays so on success. Return: done; else the block is back
+ */
+bool zone_populate_head(struct zone *zone, const struct palloc_block *block);
+
+/**
+ * Who isolates pageblocks of a zone to empty a range, and who lets another backend take over, shut each other out. Waiting
+ * is the caller's, by port_relax(), with no other zone's in hand. Return: it is the caller's until zone_range_give()
+ */
+static inline FPG_MUST_CHECK bool zone_range_try(struct zone *zone)
+{
+	return __atomic_exchange_n(&zone->range_busy, 1, __ATOMIC_ACQUIRE) == 0;
+}
+
+static inline void zone_range_give(struct zone *zone)
+{
+	__atomic_store_n(&zone->range_busy, 0, __ATOMIC_RELEASE);
+}
+
 /** Add a free run's blocks to @blocks, as a buddy system would cut it. */
 void count_free_blocks(uint64_t blocks[MAX_PAGE_ORDER + 1], struct pfn_range run);
 
@@ -83,7 +109,25 @@ void count_free_blocks(uint64_t blocks[MAX_PAGE_ORDER + 1], struct pfn_range run
 /** All zones' watermarks, lowmem reserves and atomic reserves, from their managed pages. */
 void watermarks_setup(void);
 
-/** The same for a request without privileges, down to WMARK_LOW. */
+/** Free pages of lent areas, which a request that cannot move does not get. */
+static inline uint64_t cma_out_of_reach(const struct zone *zone, gfp_t gfp)
+{
+	return likely(zone->cma_pages == 0) || (gfp & __GFP_MOVABLE) ? 0 :
+								       zone->palloc->cma_free_pages;
+}
+
+/**
+ * Lent areas have more than their share of the zone's free memory: a movable request takes theirs, so that others do not
+ * run out while areas lie idle.
+ */
+static inline bool cma_goes_first(const struct zone *zone)
+{
+	return unlikely(zone->cma_pages != 0) &&
+	       (unsigned __int128)zone->palloc->cma_free_pages * zone->managed_pages >
+		       (unsigned __int128)zone->cma_pages * zone->free_pages;
+}
+
+/** The same for a request without privileges, down to WMARK_LOW, of a zone without lent areas. */
 static inline uint64_t watermark_room_plain(const struct zone *zone, gfp_t gfp)
 {
 	uint64_t keep = zone->low_keep[gfp_zone(gfp)];
@@ -105,8 +149,14 @@ static inline uint64_t watermark_room(const struct zone *zone, gfp_t gfp, enum z
 		return watermark_room_privileged(zone, gfp, mark);
 	}
 	uint64_t keep = zone->watermark[mark] + zone->highatomic_pages +
-			zone->lowmem_reserve[gfp_zone(gfp)];
+			zone->lowmem_reserve[gfp_zone(gfp)] + cma_out_of_reach(zone, gfp);
 	return zone->free_pages > keep ? zone->free_pages - keep : 0;
+}
+
+/** A request that can wait, for more than a page, may have others' pages moved. */
+static inline bool may_compact(gfp_t gfp, unsigned int order)
+{
+	return FPG_ENABLED(CONFIG_COMPACTION) && (gfp & __GFP_DIRECT_RECLAIM) && order != 0;
 }
 
 /** Keep the pageblock of @page for atomic requests, as long as the zone's share allows. */
@@ -157,6 +207,9 @@ bool frames_are_single_pages(const struct zone *zone, struct pfn_range frames);
  * others it is one block, or single pages all.
  */
 void frames_make_single(const struct zone *zone, struct pfn_range frames, unsigned int type);
+
+/** The zone that holds all of @range, or NULL. */
+struct zone *range_zone(struct pfn_range range);
 
 /**
  * Give single pages back, for @pc, all or none. Context: no zone lock held

@@ -13,6 +13,7 @@
 #include "zone_private.h"
 
 #include "fpg/base/range.h"
+#include "fpg/core/compaction.h"
 #include "fpg/core/fail_boot.h"
 #include "fpg/core/fail_page_alloc.h"
 #include "fpg/core/log.h"
@@ -97,8 +98,7 @@ static uint64_t cache_bits(const struct zone *zone, unsigned int order, enum mig
 	return (uint64_t)(zone->cache_base + type * PAGE_CACHE_ORDERS + order) << PAGE_CACHE_SHIFT;
 }
 
-/** Backends without records of their own: the head's may have to be populated. Return: done; else the block is back */
-static FPG_NOINLINE bool populate_head(struct zone *zone, const struct palloc_block *block)
+FPG_NOINLINE bool zone_populate_head(struct zone *zone, const struct palloc_block *block)
 {
 	struct pfn_range head = { block->start, pfn_add(block->start, 1) };
 	if (zone_populate(zone, head) == 0) {
@@ -108,6 +108,16 @@ static FPG_NOINLINE bool populate_head(struct zone *zone, const struct palloc_bl
 		 true);
 	harts_hold_allow();
 	return false;
+}
+
+/** A movable request's block, when CMA holds more than its share of what is free. */
+static FPG_NOINLINE struct palloc_block get_from_cma(struct zone *zone, struct palloc_req *req)
+{
+	const uint8_t type = req->type;
+	req->type = MIGRATE_CMA;
+	struct palloc_block block = zone_get_inline(zone, req, true);
+	req->type = type;
+	return block;
 }
 
 /** A block from the zone's backend with its head recorded as held by the caller; NULL when there is none. */
@@ -125,11 +135,17 @@ static FPG_INLINE struct page *zone_alloc(struct zone *zone, gfp_t gfp, unsigned
 	if (unlikely(gfp_is_atomic(gfp) || (gfp & __GFP_MEMALLOC))) {
 		req.flags |= PALLOC_REQ_HIGH;
 	}
-	struct palloc_block block = zone_get_inline(zone, &req, true);
+	struct palloc_block block = { .err = -ENOMEM };
+	if (unlikely(req.flags & PALLOC_REQ_CMA) && cma_goes_first(zone)) {
+		block = get_from_cma(zone, &req);
+	}
+	if (likely(block.err != 0)) {
+		block = zone_get_inline(zone, &req, true);
+	}
 	if (unlikely(block.err != 0)) {
 		return NULL;
 	}
-	if (unlikely(!block.recorded) && !populate_head(zone, &block)) {
+	if (unlikely(!block.recorded) && !zone_populate_head(zone, &block)) {
 		return NULL;
 	}
 	struct page *page = pfn_to_page(block.start);
@@ -220,7 +236,7 @@ static inline bool may_unreserve(struct zone **list, gfp_t gfp)
 
 /**
  * Before a request fails: zones below their low watermark, then what the harts hold, then, if it can wait, what is kept
- * for those that cannot.
+ * for those that cannot; then pages are moved.
  */
 static FPG_NOINLINE struct page *take_under_pressure(struct zone **list, gfp_t gfp,
 						     unsigned int order, bool held_back)
@@ -239,6 +255,9 @@ static FPG_NOINLINE struct page *take_under_pressure(struct zone **list, gfp_t g
 				page = take(list, gfp, order);
 			}
 		}
+	}
+	if (page == NULL && may_compact(gfp, order) && compact_for(gfp, order, list[0]->nid) == 0) {
+		page = take(list, gfp, order);
 	}
 	return page;
 }
@@ -288,7 +307,7 @@ struct page *page_alloc_plain(int nid, gfp_t gfp, unsigned int order)
 
 /* ---- the request as a whole ------------------------------------------------------------------ */
 
-static FPG_NOINLINE struct page *fail(gfp_t gfp, unsigned int order)
+FPG_NOINLINE struct page *page_alloc_fail(gfp_t gfp, unsigned int order)
 {
 	if (!(gfp & __GFP_NOWARN)) {
 		pr_warn("order %u with gfp 0x%x failed: %llu pages free", order, gfp,
@@ -331,11 +350,11 @@ static FPG_INLINE struct page *alloc_at(struct node *node, gfp_t gfp, unsigned i
 		return refuse(gfp, order);
 	}
 	if (unlikely(node == NULL || (page_alloc_debug_flags != 0 && debug_before(gfp, order)))) {
-		return fail(gfp, order);
+		return page_alloc_fail(gfp, order);
 	}
 	struct page *page = alloc_from(node->zonelist, gfp, order);
 	if (unlikely(page == NULL)) {
-		return gfp & __GFP_NOWARN ? NULL : fail(gfp, order);
+		return gfp & __GFP_NOWARN ? NULL : page_alloc_fail(gfp, order);
 	}
 	if (unlikely(page_alloc_debug_flags != 0)) {
 		page_debug_taken_block(page, gfp, order, pc);
@@ -375,9 +394,8 @@ struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
 				     page_alloc_for(nid, gfp, order, PAGE_DEBUG_CALLER);
 }
 
-/** A plain request that its first zone could not serve: the other zones, and whatever else may help. */
-static FPG_NOINLINE struct page *alloc_elsewhere(gfp_t gfp, unsigned int order,
-						 const struct zone *first)
+FPG_NOINLINE struct page *page_alloc_elsewhere(gfp_t gfp, unsigned int order,
+					       const struct zone *first)
 {
 	struct zone **list = this_page_caches()->node->zonelist;
 	bool held_back = false;
@@ -391,90 +409,8 @@ static FPG_NOINLINE struct page *alloc_elsewhere(gfp_t gfp, unsigned int order,
 		page = take_under_pressure(list, gfp, order, held_back);
 	}
 	if (page == NULL) {
-		return gfp & __GFP_NOWARN ? NULL : fail(gfp, order);
+		return gfp & __GFP_NOWARN ? NULL : page_alloc_fail(gfp, order);
 	}
 	frame_reserve_refill(zone_of_word(page->word));
-	return page;
-}
-
-/**
- * The lock is held, and there is no block: the request takes the long way.
- * A zone that has nothing is not asked again; when there is no other and nobody holds anything back, that is all.
- */
-static FPG_NOINLINE struct page *unlock_and_go_on(gfp_t gfp, unsigned int order, struct zone *zone,
-						  unsigned long flags, int err)
-{
-	spin_unlock_irqrestore(&zone->lock, flags);
-	if (unlikely(err != -ENOMEM)) {
-		return page_alloc_any(gfp, order, 0);
-	}
-	__atomic_fetch_add(&zone->counters.misses, 1, __ATOMIC_RELAXED);
-	if (!zone->alone || page_cache_any() || zone->highatomic_pages != 0) {
-		return alloc_elsewhere(gfp, order, zone);
-	}
-	return gfp & __GFP_NOWARN ? NULL : fail(gfp, order);
-}
-
-/** The lock is held; @block comes from a backend without records: its head gets one. */
-static FPG_NOINLINE struct page *record_and_unlock(gfp_t gfp, unsigned int order, struct zone *zone,
-						   unsigned long flags, struct palloc_block block,
-						   uint64_t word)
-{
-	harts_hold_defer();
-	spin_unlock_irqrestore(&zone->lock, flags);
-	if (unlikely(!frame_populated(block.start)) && unlikely(!populate_head(zone, &block))) {
-		return page_alloc_any(gfp, order, 0);
-	}
-	struct page *page = pfn_to_page(block.start);
-	page->word = word;
-	page->second = 0;
-	harts_hold_allow();
-	if (unlikely(frame_reserve_low(zone))) {
-		frame_reserve_refill_now(zone);
-	}
-	return page;
-}
-
-/**
- * A plain request for a large block is served here when its first zone can; all else is somebody else's, by tail calls.
- * The zone, the migratetype and most of the record stand in the descriptor that the flags lead to.
- */
-struct page *page_alloc_slow(gfp_t gfp, unsigned int order)
-{
-	const gfp_t plain = __GFP_DMA | __GFP_DMA32 | __GFP_MOVABLE | __GFP_RECLAIMABLE |
-			    __GFP_NOWARN | __GFP_DIRECT_RECLAIM;
-	const struct page_cache *c = this_page_caches()->fast[gfp & GFP_PLACE_MASK];
-	struct zone *zone = c->zone;
-	if (unlikely((gfp & ~plain) ||
-		     order - PAGE_CACHE_ORDERS > MAX_PAGE_ORDER - PAGE_CACHE_ORDERS ||
-		     zone == NULL || watermark_room_plain(zone, gfp) >> order == 0)) {
-		return page_alloc_any(gfp, order, PAGE_DEBUG_CALLER);
-	}
-	/* A zone with caches has a backend that does not ask for the hart. */
-	struct palloc_req req = {
-		.pages = 1U << order,
-		.align_order = (uint8_t)order,
-		.type = c->type,
-		.flags = gfp & __GFP_MOVABLE ? PALLOC_REQ_CMA : 0,
-	};
-	const uint64_t word = (c->used_word & ~PAGE_CACHE_MASK) | (uint64_t)order
-									  << PAGE_ORDER_SHIFT;
-	const unsigned long flags = spin_lock_irqsave(&zone->lock);
-	struct palloc *pa = zone->palloc;
-	const struct palloc_ops *ops = pa->ops;
-	const bool records = (ops->caps & PALLOC_CAP_RECORDS) != 0;
-	struct palloc_block block = ops->alloc(pa, &req);
-	if (unlikely(block.err != 0)) {
-		return unlock_and_go_on(gfp, order, zone, flags, block.err);
-	}
-	zone->free_pages -= 1UL << order;
-	zone->counters.allocs++;
-	if (unlikely(!records)) {
-		return record_and_unlock(gfp, order, zone, flags, block, word);
-	}
-	spin_unlock_irqrestore(&zone->lock, flags);
-	struct page *page = pfn_to_page(block.start);
-	page->word = word;
-	page->second = 0;
 	return page;
 }

@@ -216,7 +216,15 @@ static struct palloc_block get_run(struct page_cache *c, uint32_t pages, uint32_
 		.hart = (uint16_t)this_hart()->index,
 		.flags = PALLOC_REQ_FEWER | flags,
 	};
-	struct palloc_block block = zone_get(zone, &req);
+	struct palloc_block block = { .err = -ENOMEM };
+	if (c->type == MIGRATE_MOVABLE && cma_goes_first(zone)) {
+		req.type = MIGRATE_CMA;
+		block = zone_get(zone, &req);
+		req.type = MIGRATE_MOVABLE;
+	}
+	if (block.err != 0) {
+		block = zone_get(zone, &req);
+	}
 	while (block.err == -ENOMEM && req.pages >> 1 >= 1U << c->order) {
 		req.pages >>= 1;
 		block = zone_get(zone, &req);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * page_owner: a record of 32 bytes for each frame of RAM, in arrays that memblock gives before the hand-over: one for
+ * page_owner: a record of 40 bytes for each frame of RAM, in arrays that memblock gives before the hand-over: one for
  * each run of memory, in more pieces where it has no room for one. Nothing is recorded of frames outside.
  *
  * Invariant: a record is written only by who takes or gives the frame, before anybody else can have it; so no lock.
@@ -21,7 +21,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-static_assert(sizeof(struct page_owner) == 32, "docs/debugging.md: 32 bytes a frame");
+static_assert(sizeof(struct page_owner) == 40, "docs/debugging.md: 40 bytes a frame");
 
 /** A piece of the array: the records of some frames in a row. */
 struct piece {
@@ -170,10 +170,15 @@ static const struct piece *piece_of(pfn_t f)
 	return NULL;
 }
 
-const struct page_owner *page_owner_of(pfn_t f)
+static struct page_owner *record_of(pfn_t f)
 {
 	const struct piece *p = page_owner_enabled() ? piece_of(f) : NULL;
 	return p != NULL ? &p->records[f.n - p->frames.start.n] : NULL;
+}
+
+const struct page_owner *page_owner_of(pfn_t f)
+{
+	return record_of(f);
 }
 
 /** The records of the first of @frames, and how many lie side by side; NULL and 1 where there are none. */
@@ -224,6 +229,42 @@ void page_owner_free(struct pfn_range frames, uint64_t pc)
 			r[i].live = false;
 		}
 		frames.start = pfn_add(frames.start, count);
+	}
+}
+
+void page_owner_pinned(pfn_t f)
+{
+	struct page_owner *r = record_of(f);
+	if (r != NULL) {
+		__atomic_store_n(&r->pin_ticks, port_time_ticks(), __ATOMIC_RELAXED);
+	}
+}
+
+void page_owner_unpinned(pfn_t f, uint64_t since)
+{
+	struct page_owner *r = record_of(f);
+	if (r != NULL) {
+		/* Somebody may have pinned it anew meanwhile. */
+		(void)__atomic_compare_exchange_n(&r->pin_ticks, &since, 0, false, __ATOMIC_RELAXED,
+						  __ATOMIC_RELAXED);
+	}
+}
+
+uint64_t page_owner_pin_ticks(pfn_t f)
+{
+	const struct page_owner *r = record_of(f);
+	return r != NULL ? __atomic_load_n(&r->pin_ticks, __ATOMIC_RELAXED) : 0;
+}
+
+void page_owner_moved(pfn_t to, pfn_t from, unsigned int order)
+{
+	for (uint64_t i = 0; i < 1ULL << order; i++) {
+		const struct page_owner *f = record_of(pfn_add(from, i));
+		struct page_owner *t = record_of(pfn_add(to, i));
+		if (f != NULL && t != NULL) {
+			t->alloc_pc = f->alloc_pc;
+			t->gfp = f->gfp;
+		}
 	}
 }
 

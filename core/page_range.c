@@ -23,14 +23,33 @@ bool frames_are_single_pages(const struct zone *zone, struct pfn_range frames)
 	return true;
 }
 
+static inline void make_single(struct page *page, uint64_t word)
+{
+	page->word = word;
+	page->second = 0;
+}
+
 void frames_make_single(const struct zone *zone, struct pfn_range frames, unsigned int type)
 {
 	const uint64_t word = page_allocated_word(zone, 0, type);
-	for (uint64_t n = frames.end.n; n-- > frames.start.n;) {
-		struct page *page = pfn_to_page(pfn(n));
-		page->second = 0;
-		__atomic_store_n(&page->word, word, __ATOMIC_RELEASE);
+	const uint64_t pages = pfn_range_pages(frames);
+	struct page *const first = pfn_to_page(frames.start);
+	struct page *const end = first + pages;
+	struct page *page = first + 1;
+	if (pages == 0) {
+		return;
 	}
+	for (struct page *most = page + ALIGN_DOWN(pages - 1, 4); page != most; page += 4) {
+		make_single(&page[0], word);
+		make_single(&page[1], word);
+		make_single(&page[2], word);
+		make_single(&page[3], word);
+	}
+	for (; page != end; page++) {
+		make_single(page, word);
+	}
+	first->second = 0;
+	__atomic_store_n(&first->word, word, __ATOMIC_RELEASE);
 }
 
 void *__get_free_pages(gfp_t gfp, unsigned int order)
@@ -89,8 +108,7 @@ void *alloc_pages_exact(size_t bytes, gfp_t gfp)
 	return page_address(page);
 }
 
-/** The zone that holds all of @range, or NULL. */
-static struct zone *range_zone(struct pfn_range range)
+struct zone *range_zone(struct pfn_range range)
 {
 	if (range.start.n >= range.end.n) {
 		return NULL;
@@ -132,54 +150,6 @@ void free_pages_exact(const void *addr, size_t bytes)
 		pr_err("free of %llu pages at pfn 0x%llx refused: not all are single pages in use",
 		       (unsigned long long)pages, (unsigned long long)first.n);
 	}
-}
-
-int alloc_contig_range(struct pfn_range range, gfp_t gfp, pfn_t *blocker)
-{
-	struct zone *zone = range_zone(range);
-	if (zone == NULL || gfp_refusal(gfp) != NULL) {
-		return -EINVAL;
-	}
-	if (!zone_has(zone, PALLOC_CAP_CLAIM)) {
-		return -ENOTSUP;
-	}
-	int err = fail_boot_now("alloc_contig_range") ? -ENOMEM : zone_populate_all(zone, range);
-	bool drained = false;
-	while (err == 0) {
-		struct pfn_range want = { { 0 }, { 0 } };
-		unsigned long flags = spin_lock_irqsave(&zone->lock);
-		struct palloc *pa = zone->palloc;
-		err = zone_has(zone, PALLOC_CAP_CLAIM) ? pa->ops->claim(pa, range, blocker) :
-							 -ENOTSUP;
-		if (err == 0) {
-			zone->free_pages -= pfn_range_pages(range);
-			zone->counters.allocs++;
-			frames_make_single(zone, range, gfp_migratetype(gfp));
-		}
-		want = pa->want;
-		spin_unlock_irqrestore(&zone->lock, flags);
-		if (err == -EBUSY && !drained && page_cache_any()) {
-			/* The frame in the way may be in a hart's cache. */
-			page_cache_drain_all();
-			drained = true;
-			err = 0;
-			continue;
-		}
-		if (err != -EAGAIN) {
-			break;
-		}
-		err = zone_populate_all(zone, want);
-	}
-	if (err == 0) {
-		page_debug_taken(range, gfp, 0, PAGE_DEBUG_CALLER);
-	}
-	frame_reserve_refill(zone);
-	if (err == 0 && (gfp & __GFP_ZERO)) {
-		for (uint64_t n = range.start.n; n < range.end.n; n++) {
-			port_clear_page(port_phys_to_virt(pfn_to_phys(pfn(n))));
-		}
-	}
-	return err;
 }
 
 int free_contig_range(struct pfn_range range)

@@ -24,6 +24,13 @@ static int fault_set(struct palloc_fault *fault, const struct palloc_ops *ops, c
 	 PALLOC_CAP_SELFLOCK | PALLOC_CAP_OVERLAY | PALLOC_CAP_RECORDS | PALLOC_CAP_PACK | \
 	 PALLOC_CAP_CLEARS)
 
+/** All of an overlay's functions are there. */
+static bool overlay_whole(const struct palloc_overlay_ops *overlay)
+{
+	return overlay != NULL && overlay->window != NULL && overlay->mark != NULL &&
+	       overlay->unmark != NULL && overlay->all_free != NULL && overlay->all_given != NULL;
+}
+
 static int validate_functions(const struct palloc_ops *ops, struct palloc_fault *fault)
 {
 	const struct {
@@ -45,6 +52,7 @@ static int validate_functions(const struct palloc_ops *ops, struct palloc_fault 
 		{ "drain", ops->drain != NULL, PALLOC_CAP_HART },
 		{ "shrink", ops->shrink != NULL, PALLOC_CAP_SHRINK },
 		{ "alloc_bytes", ops->alloc_bytes != NULL, PALLOC_CAP_PACK },
+		{ "overlay", overlay_whole(ops->overlay), PALLOC_CAP_OVERLAY },
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(functions); i++) {
 		bool promised = functions[i].cap == 0 || (ops->caps & functions[i].cap) != 0;
@@ -105,14 +113,20 @@ int palloc_registry_validate(const struct palloc_ops *const *table, struct pallo
 	return 0;
 }
 
-const struct palloc_ops *palloc_find(const char *name)
+static const struct palloc_ops *find_in(const struct palloc_ops *const *table, const char *name)
 {
-	for (size_t i = 0; name != NULL && palloc_table[i] != NULL; i++) {
-		if (strcmp(palloc_table[i]->name, name) == 0) {
-			return palloc_table[i];
+	for (size_t i = 0; name != NULL && table[i] != NULL; i++) {
+		if (strcmp(table[i]->name, name) == 0) {
+			return table[i];
 		}
 	}
 	return NULL;
+}
+
+const struct palloc_ops *palloc_find(const char *name)
+{
+	const struct palloc_ops *ops = find_in(palloc_table, name);
+	return ops != NULL ? ops : find_in(palloc_overlay_table, name);
 }
 
 const char *palloc_names(char *buf, size_t buf_bytes)

@@ -7,8 +7,12 @@
  * metadata is given back last. While the harts are held nobody has a lock or a block without a record, caches are empty,
  * and so the backends know of every page.
  *
+ * CMA areas that were lent and cannot be over the new backend are reclaimed before, with all harts running; until the end
+ * of the change cma_alloc() and cma_release() wait.
+ *
  * Invariant: outside the pause every zone is served by the same backend.
  */
+#include "movable_private.h"
 #include "page_cache_private.h"
 #include "palloc_switch_private.h"
 #include "zone_private.h"
@@ -16,6 +20,7 @@
 #include "fpg/base/errno.h"
 #include "fpg/base/out.h"
 #include "fpg/base/range.h"
+#include "fpg/core/cma.h"
 #include "fpg/core/fail_boot.h"
 #include "fpg/core/palloc_handover.h"
 #include "fpg/core/palloc_registry.h"
@@ -66,7 +71,13 @@ const struct palloc_ops *palloc_choose(const char *name, char *why, size_t why_b
 	return ops;
 }
 
-/** Pageblocks of types that mean more than where to search first: isolated ones, and CMA's. */
+/** An area's pageblock, which is a carve-out's in the pause: the type only says where to lend again. */
+static bool is_of_area(pfn_t f)
+{
+	return FPG_ENABLED(CONFIG_CMA) && cma_of_frame(f) != NULL;
+}
+
+/** Pageblocks of types that mean more than where to search first: isolated ones, and CMA's of no area. */
 static bool check_types(void *ctx, struct zone *zone)
 {
 	struct change *c = ctx;
@@ -74,7 +85,7 @@ static bool check_types(void *ctx, struct zone *zone)
 	for (uint64_t i = 0; map->special != 0 && i < map->blocks; i++) {
 		const pfn_t f = pfn_add(map->base, i << PAGEBLOCK_ORDER);
 		const enum migratetype type = pageblock_type(map, f);
-		if (type == MIGRATE_ISOLATE || type == MIGRATE_CMA) {
+		if (type == MIGRATE_ISOLATE || (type == MIGRATE_CMA && !is_of_area(f))) {
 			(void)snprintf(c->report->why, sizeof(c->report->why),
 				       "the pageblock at pfn 0x%llx is %s, which %s cannot heed",
 				       (unsigned long long)f.n, migratetype_name(type),
@@ -99,6 +110,42 @@ static int refuse_types(struct change *c)
 	return c->err;
 }
 
+/* ---- nobody empties a range meanwhile ---------------------------------------------------------- */
+
+static bool give_range(void *ctx, struct zone *zone)
+{
+	if (zone == ctx) {
+		return false;
+	}
+	zone_range_give(zone);
+	return true;
+}
+
+/** *@ctx: the zone that somebody else has. */
+static bool try_range(void *ctx, struct zone *zone)
+{
+	struct zone **other = ctx;
+	*other = zone_range_try(zone) ? NULL : zone;
+	return *other == NULL;
+}
+
+/** Of all zones or of none: who empties a range in one may have to wait for another. */
+static void take_ranges(void)
+{
+	struct zone *other = NULL;
+	zone_for_each(try_range, &other);
+	while (other != NULL) {
+		zone_for_each(give_range, other);
+		port_relax();
+		zone_for_each(try_range, &other);
+	}
+}
+
+static void give_ranges(void)
+{
+	zone_for_each(give_range, NULL);
+}
+
 /** What a target can never do: its own metadata is pages in use. */
 static int refuse_target(struct change *c)
 {
@@ -109,7 +156,10 @@ static int refuse_target(struct change *c)
 				      "takes back only what it gave out itself" :
 				      NULL;
 	if (problem == NULL) {
-		return refuse_types(c);
+		take_ranges();
+		int err = refuse_types(c);
+		give_ranges();
+		return err;
 	}
 	(void)snprintf(c->report->why, sizeof(c->report->why), "%s %s, and pages are in use",
 		       c->to->name, problem);
@@ -282,11 +332,13 @@ static int change_held(struct change *c)
 	report->free_pages = 0;
 	report->used_pages = 0;
 	report->runs = 0;
+	take_ranges();
 	harts_hold();
 	const uint64_t before = port_instret();
 	int err = change_all(c);
 	report->pause_instructions += port_instret() - before;
 	harts_release();
+	give_ranges();
 	return err;
 }
 
@@ -334,6 +386,48 @@ static int change_once(struct change *c)
 	return err;
 }
 
+/** What is lent comes back when it cannot be lent over the new one. Return: 0 | -EBUSY, -ENOMEM: lent as before */
+static int reclaim_areas(struct change *c)
+{
+	struct cma_report areas;
+	struct cma *area;
+	if (cma_can_lend_over(c->to)) {
+		return 0;
+	}
+	int err = cma_reclaim_all(&areas, &area);
+	if (err != 0) {
+		struct out_buffer buffer;
+		out_buffer_init(&buffer, c->report->why, sizeof(c->report->why));
+		out_printf(&buffer.out, "CMA area %s: ", cma_get_name(area));
+		migrate_blocker_print(&buffer.out, &areas.blocker);
+	}
+	return err;
+}
+
+/** As often as memory comes or goes meanwhile. */
+static int change_often(struct change *c)
+{
+	int err = -EAGAIN;
+	for (unsigned int i = 0; err == -EAGAIN && i < TRIES; i++) {
+		err = change_once(c);
+	}
+	return err;
+}
+
+static int change_with_areas(struct change *c)
+{
+	if (!FPG_ENABLED(CONFIG_CMA)) {
+		return change_often(c);
+	}
+	cma_change_begin();
+	int err = reclaim_areas(c);
+	if (err == 0) {
+		err = change_often(c);
+	}
+	cma_change_end();
+	return err;
+}
+
 /** Nobody else is at it. */
 static int change_to(const struct palloc_ops *to, struct palloc_switch_report *report)
 {
@@ -342,10 +436,7 @@ static int change_to(const struct palloc_ops *to, struct palloc_switch_report *r
 	if (err != 0) {
 		return err;
 	}
-	err = change_once(&c);
-	for (unsigned int i = 1; err == -EAGAIN && i < TRIES; i++) {
-		err = change_once(&c);
-	}
+	err = change_with_areas(&c);
 	if (err == -EAGAIN) {
 		(void)snprintf(report->why, sizeof(report->why),
 			       "memory was added at each of %u tries", TRIES);
@@ -390,5 +481,6 @@ int palloc_switch(const char *name, struct palloc_switch_report *report)
 		return -ENODEV;
 	}
 	spinlock_expect_none("palloc switch");
+	movable_expect_outside("palloc_switch()");
 	return switch_to(name, report);
 }

@@ -9,6 +9,7 @@
 #include "fpg/base/bits.h"
 #include "fpg/base/errno.h"
 #include "fpg/base/range.h"
+#include "fpg/core/cma.h"
 #include "fpg/core/hart.h"
 #include "fpg/core/ledger.h"
 
@@ -179,9 +180,27 @@ struct ledger_view {
 	void *ctx;
 };
 
+/** A frame of a CMA area that nobody borrows: the kind; else LEDGER_ALLOCATED. */
+static uint8_t cma_kind(const struct cma *cma, pfn_t f)
+{
+	const struct page *page = pfn_to_page(f);
+	if (cma_is_given_out(cma, f)) {
+		return LEDGER_CMA_GIVEN;
+	}
+	return !cma_is_lent(cma) && page->second == 0 &&
+			       (page->word == 0 || page_word_type(page->word) == MIGRATE_CMA) ?
+		       LEDGER_CMA_KEPT :
+		       LEDGER_ALLOCATED;
+}
+
 /** What the frames from @f on are used for, as their records say; @end: how far that is known. */
 static uint8_t allocated_kind(pfn_t f, uint64_t *end)
 {
+	const struct cma *cma = FPG_ENABLED(CONFIG_CMA) ? cma_of_frame(f) : NULL;
+	if (cma != NULL) {
+		*end = f.n + 1;
+		return cma_kind(cma, f);
+	}
 	const struct page *page = pfn_to_page(f);
 	const uint64_t word = page->word;
 	*end = f.n + 1;
@@ -246,6 +265,9 @@ static bool ledger_run(void *ctx, struct zone *zone, const struct palloc_run *ru
 		if (palloc_table[i] == zone->palloc->ops) {
 			row.detail = i;
 		}
+	}
+	if (run->state == PALLOC_RUN_FREE && run->type == MIGRATE_CMA) {
+		row.kind = LEDGER_CMA_FREE;
 	}
 	if (run->state == PALLOC_RUN_ALLOCATED) {
 		return ledger_allocated(view, &row, run->range);

@@ -59,8 +59,11 @@ static bool sum_zone(void *ctx, struct zone *zone)
 static void sum_up(struct zone *zone)
 {
 	for (unsigned int type = 0; type < MAX_NR_ZONES; type++) {
-		zone->low_keep[type] = zone->watermark[WMARK_LOW] + zone->lowmem_reserve[type] +
-				       zone->highatomic_pages;
+		/* Where areas are lent, the short way does not know enough. */
+		zone->low_keep[type] = zone->cma_pages != 0 ? UINT64_MAX :
+							      zone->watermark[WMARK_LOW] +
+								      zone->lowmem_reserve[type] +
+								      zone->highatomic_pages;
 	}
 }
 
@@ -108,14 +111,14 @@ uint64_t watermark_room_privileged(const struct zone *zone, gfp_t gfp, enum zone
 {
 	uint64_t keep = zone->watermark[mark];
 	if (gfp & __GFP_MEMALLOC) {
-		return zone->free_pages;
+		return zone->free_pages - cma_out_of_reach(zone, gfp);
 	}
 	if (mark == WMARK_MIN) {
 		keep -= keep / 2;
 		keep -= gfp_is_atomic(gfp) ? keep / 4 : 0;
 	}
 	keep += gfp_is_atomic(gfp) ? 0 : zone->highatomic_pages;
-	keep += zone->lowmem_reserve[gfp_zone(gfp)];
+	keep += zone->lowmem_reserve[gfp_zone(gfp)] + cma_out_of_reach(zone, gfp);
 	return zone->free_pages > keep ? zone->free_pages - keep : 0;
 }
 
@@ -145,7 +148,9 @@ static bool change_block(struct zone *zone, pfn_t f, enum migratetype to)
 	int err;
 	do {
 		unsigned long flags = spin_lock_irqsave(&zone->lock);
+		/* Who empties a range puts back the types that it found. */
 		bool is = range.start.n >= zone->span.start.n && range.end.n <= zone->span.end.n &&
+			  __atomic_load_n(&zone->range_busy, __ATOMIC_RELAXED) == 0 &&
 			  (to == MIGRATE_HIGHATOMIC ?
 				   pageblock_type(&zone->pageblocks, f) < MIGRATE_HIGHATOMIC &&
 					   highatomic_room(zone) :

@@ -4,6 +4,7 @@
 #
 #   obj-y                 both          target-obj-y  the image only      host-obj-y  the hosted library only
 #   palloc-backends-y     names of `const struct palloc_ops`, in listed order (folders are read by name)
+#   palloc-overlays-y     the same of overlays: they work on top of a backend and cannot be chosen as one
 
 OBJECT_LISTS := $(wildcard $(foreach d,base core pagetable monitor,$d/objects.mk) \
 		$(foreach d,boot riscv sbi console boards host,platform/$d/objects.mk)) \
@@ -12,11 +13,12 @@ OBJECT_LISTS := $(wildcard $(foreach d,base core pagetable monitor,$d/objects.mk
 # $(eval $(call read-objects,prefix,dir of config.mk,kind))
 define read-objects
 $$(foreach v,$$(filter CONFIG_%,$$(.VARIABLES)),$$(eval undefine $$v))
-$$(foreach v,$$(filter obj-% target-obj-% host-obj-% palloc-backends-%,$$(.VARIABLES)),$$(eval undefine $$v))
+$$(foreach v,$$(filter obj-% target-obj-% host-obj-% palloc-backends-% palloc-overlays-%,$$(.VARIABLES)),$$(eval undefine $$v))
 -include $(2)/config.mk
 include $(OBJECT_LISTS)
 $(1)_OBJ_LIST := $$(sort $$(obj-y) $$($(3)-obj-y))
-$(1)_BACKENDS := $$(palloc-backends-y)
+$(1)_BACKENDS := $$(palloc-backends-y) --overlays $$(palloc-overlays-y)
+$(1)_HAS_CMA := $$(CONFIG_CMA)
 endef
 
 ifeq ($(NEED_CONFIG),1)

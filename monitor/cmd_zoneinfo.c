@@ -39,6 +39,12 @@ static bool print_info(void *ctx, struct zone *zone)
 	out_printf(out,
 		   "\n  kept for atomic requests %llu of at most %llu; isolated pageblocks %u\n",
 		   ull(zone->highatomic_pages), ull(zone->highatomic_most), zone->isolated_blocks);
+	if (zone->cma_pages != 0) {
+		out_printf(
+			out,
+			"  in lent CMA areas %llu, free of these %llu: for movable requests only\n",
+			ull(zone->cma_pages), ull(zone->palloc->cma_free_pages));
+	}
 	out_printf(out, "  allocated %llu, freed %llu, missed %llu, frees refused %llu\n",
 		   ull(counters.allocs), ull(counters.frees), ull(counters.misses),
 		   ull(counters.refused));
@@ -82,6 +88,8 @@ static bool json_info(void *ctx, struct zone *zone)
 	json_kv_u64(j, "highatomic_pages", zone->highatomic_pages);
 	json_kv_u64(j, "highatomic_most", zone->highatomic_most);
 	json_kv_u64(j, "isolated_pageblocks", zone->isolated_blocks);
+	json_kv_u64(j, "cma_pages", zone->cma_pages);
+	json_kv_u64(j, "cma_free_pages", zone->palloc != NULL ? zone->palloc->cma_free_pages : 0);
 	json_kv_u64(j, "allocs", counters.allocs);
 	json_kv_u64(j, "frees", counters.frees);
 	json_kv_u64(j, "misses", counters.misses);

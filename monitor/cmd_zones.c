@@ -242,6 +242,10 @@ const struct monitor_command monitor_commands_palloc[] = {
 	  0, cmd_pagetypeinfo },
 	{ "extfrag", "", "fragmentation and unusable free index of each order in each zone", 0, 0,
 	  cmd_extfrag },
+#ifdef CONFIG_COMPACTION
+	{ "compact", "[all|NODE|ZONE [ORDER]]",
+	  "move pages together; until a block of ORDER is free", 0, 2, cmd_compact },
+#endif
 	{ "palloc", "[list|switch NAME]",
 	  "the page allocators of this build, * serves; or let another one serve", 0, 2,
 	  cmd_palloc },
@@ -249,6 +253,10 @@ const struct monitor_command monitor_commands_palloc[] = {
 	  cmd_caches },
 	{ "alloc", "[ORDER [COUNT]] [GFP…]", "allocate blocks and keep them", 0, 12, cmd_alloc },
 	{ "free", "PFN|ADDRESS|all", "give back what `alloc` keeps", 1, 1, cmd_free },
+#ifdef CONFIG_CMA
+	{ "cma", "[why|alloc AREA COUNT [ALIGN]|release AREA PFN COUNT]",
+	  "areas with their bitmaps; what a request would say; try one", 0, 4, cmd_cma },
+#endif
 	{ "page_owner", "PFN|ADDRESS", "who allocated and freed a page", 1, 1, cmd_page_owner },
 #ifdef CONFIG_FAIL_PAGE_ALLOC
 	{ "fail_page_alloc", "[off|nth N|share PERCENT] [CONDITION…]",

@@ -22,7 +22,9 @@ int cmd_mm(struct monitor *m, int argc, char **argv);
 int cmd_page_owner(struct monitor *m, int argc, char **argv);
 int cmd_zoneinfo(struct monitor *m, int argc, char **argv);
 int cmd_pagetypeinfo(struct monitor *m, int argc, char **argv);
+int cmd_cma(struct monitor *m, int argc, char **argv);
 int cmd_caches(struct monitor *m, int argc, char **argv);
+int cmd_compact(struct monitor *m, int argc, char **argv);
 int cmd_extfrag(struct monitor *m, int argc, char **argv);
 int cmd_fail_page_alloc(struct monitor *m, int argc, char **argv);
 
@@ -49,6 +51,10 @@ unsigned int monitor_drop_spaces(void);
 
 /** Add the gfp flags that @word names (`kernel`, `movable`, …) to *@gfp. Return: 0 | -EINVAL */
 int monitor_gfp_word(const char *word, gfp_t *gfp);
+
+/** The member "blocker", inside an object; nothing when there is none. */
+struct migrate_blocker;
+void monitor_json_blocker(struct json *j, const struct migrate_blocker *b);
 
 /** CRC-32 of IEEE 802.3. */
 uint32_t monitor_crc32(const void *bytes, size_t count);

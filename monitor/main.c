@@ -7,6 +7,7 @@
 #include "editor.h"
 
 #include "fpg/base/errno.h"
+#include "fpg/core/compaction.h"
 #include "fpg/core/log.h"
 #include "fpg/core/panic.h"
 #include "fpg/monitor/command.h"
@@ -58,6 +59,15 @@ static void run_script(struct monitor *m, const char *run)
 	m->echo = false;
 }
 
+/** Nobody types. */
+static void wait_usefully(void)
+{
+	const uint64_t ticks_a_ms = log_timebase() / 1000;
+	if (FPG_ENABLED(CONFIG_COMPACTION) && compaction_proactive() < 100 && ticks_a_ms != 0) {
+		(void)compaction_idle(port_time_ticks() / ticks_a_ms);
+	}
+}
+
 void monitor_main(const char *run)
 {
 	static struct monitor m;
@@ -72,6 +82,7 @@ void monitor_main(const char *run)
 	for (;;) {
 		int byte = port_console_read();
 		if (byte < 0) {
+			wait_usefully();
 			port_relax();
 			continue;
 		}

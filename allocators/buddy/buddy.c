@@ -86,6 +86,7 @@ static int buddy_init(struct palloc *pa, void *meta, size_t bytes)
 	       known_by_bucket(b) ? (size_t)((char *)b->known - (char *)words) :
 				    words_bytes(blocks));
 	pa->priv = b;
+	pa->cma_free_pages = 0;
 	return 0;
 }
 
@@ -202,6 +203,18 @@ void buddy_pieces_free(struct buddy *b, uint64_t start, uint64_t end)
 	}
 }
 
+uint64_t buddy_cma_frames(const struct buddy *b, uint64_t start, uint64_t end)
+{
+	uint64_t frames = 0;
+	while (b->map->special != 0 && start < end) {
+		uint64_t next = ALIGN_DOWN(start, PAGEBLOCK_NR_PAGES) + PAGEBLOCK_NR_PAGES;
+		next = next < end ? next : end;
+		frames += pageblock_type(b->map, pfn(start)) == MIGRATE_CMA ? next - start : 0;
+		start = next;
+	}
+	return frames;
+}
+
 /** The part of [start, end) in the largest-order block @i, which has records, is managed in part. */
 static bool block_managed(const struct buddy *b, uint64_t i, uint64_t start, uint64_t end)
 {
@@ -302,6 +315,7 @@ static int add_free_page(struct palloc *pa, uint64_t n)
 		return -EAGAIN;
 	}
 	b->free_pages++;
+	pa->cma_free_pages += buddy_cma_frames(b, n, n + 1);
 	buddy_mark_cut(b, n, n + 1);
 	buddy_merge_block(pa, n, 0);
 	return 0;
@@ -328,6 +342,7 @@ static int add_free(struct palloc *pa, uint64_t start, uint64_t end)
 		return -EAGAIN;
 	}
 	b->free_pages += end - start;
+	pa->cma_free_pages += buddy_cma_frames(b, start, end);
 	if (start < whole) {
 		buddy_mark_cut(b, start, whole);
 		buddy_merge_range(pa, start, whole);

@@ -14,6 +14,7 @@
  *   ISOLATE keep apart, ordinary types do until one of the two is freed again.
  * - Blocks smaller than a pageblock are listed by the part of the span they lie in, a bucket: what is cut, or taken,
  *   comes from the lowest bucket that has some, so holes are filled from below and the upper end becomes whole again.
+ * - cma_free_pages of the instance counts the frames of free blocks of type CMA.
  * - A record is written only where it is populated; what is missing is found out before anything
  *   changes.
  */
@@ -178,7 +179,8 @@ static inline void buddy_note(struct buddy *b, const struct buddy_list *list, ui
 			      bool small, bool some)
 {
 	const unsigned int type = page_word_type(word);
-	const uint32_t bit = 1U << page_word_order(word);
+	/* The state of a free block is 1: a constant would be made ready by hot paths that never come here. */
+	const uint32_t bit = (uint32_t)(word & PAGE_STATE_MASK) << page_word_order(word);
 	if (!small) {
 		b->nonempty[type] = some ? b->nonempty[type] | bit : b->nonempty[type] & ~bit;
 		return;
@@ -346,6 +348,9 @@ static inline bool buddy_record_missing(struct palloc *pa, uint64_t n)
 	uint64_t chunk = (n - b->base) >> FRAME_TABLE_CHUNK_ORDER;
 	return unlikely(!bits_test(b->known, chunk)) && buddy_record_missing_slow(pa, n);
 }
+
+/** Frames of [start, end) in CMA pageblocks. */
+uint64_t buddy_cma_frames(const struct buddy *b, uint64_t start, uint64_t end);
 
 /** Put the pieces of [start, end) on the lists, unmerged. */
 void buddy_pieces_free(struct buddy *b, uint64_t start, uint64_t end);

@@ -42,8 +42,13 @@ static inline struct palloc_block block_of(uint64_t n, unsigned long pages, unsi
 static FPG_NOINLINE struct palloc_block alloc_other(struct palloc *pa, const struct palloc_req *req)
 {
 	const struct buddy *b = buddy_of(pa);
-	const uint64_t pairs = b->nonempty_pairs[0] | b->nonempty_pairs[1] | b->nonempty_pairs[2];
-	static_assert(ARRAY_SIZE(b->nonempty_pairs) == 3, "all types are looked at");
+	static_assert(
+		MIGRATE_RECLAIMABLE == 2 && MIGRATE_HIGHATOMIC == 3 && MIGRATE_CMA == 4,
+		"by pairs: any request, and those that keep apart serve requests that say so");
+	uint64_t pairs = b->nonempty_pairs[0] | (uint32_t)b->nonempty_pairs[1];
+	if (unlikely(req->flags & (PALLOC_REQ_HIGH | PALLOC_REQ_CMA))) {
+		pairs |= b->nonempty_pairs[1] | b->nonempty_pairs[2];
+	}
 	if (req->align_order >= PAGEBLOCK_ORDER &&
 	    ((pairs | pairs >> 32) & UINT32_MAX) >> req->align_order == 0 && b->fresh.count == 0) {
 		return block_of(0, 0, 0, -ENOMEM);
@@ -136,7 +141,8 @@ struct palloc_block buddy_alloc(struct palloc *pa, const struct palloc_req *req)
 	if (unlikely(pages != req->pages && !(req->flags & PALLOC_REQ_FEWER))) {
 		return buddy_alloc_searching(pa, req);
 	}
-	if (unlikely(order > MAX_PAGE_ORDER || type >= MIGRATE_TYPE_COUNT)) {
+	/* Types that keep apart are counted there. */
+	if (unlikely(order > MAX_PAGE_ORDER || type >= MIGRATE_HIGHATOMIC)) {
 		return buddy_alloc_searching(pa, req);
 	}
 	struct buddy_list *list = &b->list[order][type];

@@ -6,10 +6,16 @@
 
 #include "fpg/base/errno.h"
 
+/** Frames of the blocks on lists. */
+struct listed {
+	uint64_t pages;
+	uint64_t cma_pages;
+};
+
 /** One list: links, words, alignment, place, count. */
 static const char *check_list(const struct palloc *pa, const struct buddy_list *list,
 			      uint64_t bucket, unsigned int order, unsigned int type,
-			      uint64_t *pages)
+			      struct listed *listed)
 {
 	const struct buddy *b = buddy_of(pa);
 	uint64_t expected = page_word(PAGE_FREE, order, type, 0) | b->zone_bits;
@@ -38,7 +44,8 @@ static const char *check_list(const struct palloc *pa, const struct buddy_list *
 		if (++count > pfn_range_pages(pa->span) >> order) {
 			break;
 		}
-		*pages += 1ULL << order;
+		listed->pages += 1ULL << order;
+		listed->cma_pages += type == MIGRATE_CMA ? 1ULL << order : 0;
 		prev = link;
 	}
 	bool some = order < PAGEBLOCK_ORDER ? b->bucket[bucket].orders[type] >> order & 1 :
@@ -46,7 +53,7 @@ static const char *check_list(const struct palloc *pa, const struct buddy_list *
 	return (count != 0) == some ? NULL : "a list's bit is wrong";
 }
 
-static const char *check_bucket(const struct palloc *pa, uint64_t i, uint64_t *pages)
+static const char *check_bucket(const struct palloc *pa, uint64_t i, struct listed *listed)
 {
 	const struct buddy *b = buddy_of(pa);
 	const char *why = NULL;
@@ -62,7 +69,7 @@ static const char *check_bucket(const struct palloc *pa, uint64_t i, uint64_t *p
 		}
 		for (unsigned int order = 0; why == NULL && order < PAGEBLOCK_ORDER; order++) {
 			why = check_list(pa, &b->bucket[i].list[order][type], i, order, type,
-					 pages);
+					 listed);
 		}
 	}
 	return why;
@@ -137,7 +144,7 @@ static const char *check_blocks(const struct palloc *pa)
 int buddy_check(const struct palloc *pa, const char **why)
 {
 	const struct buddy *b = buddy_of(pa);
-	uint64_t pages = b->fresh.count << MAX_PAGE_ORDER;
+	struct listed listed = { b->fresh.count << MAX_PAGE_ORDER, 0 };
 	*why = fresh_consistent(&b->fresh) ? NULL : "the summary of fresh memory is wrong";
 	for (uint64_t i = fresh_find(&b->fresh, 0); *why == NULL && i < b->fresh.bits;
 	     i = fresh_find(&b->fresh, i + 1)) {
@@ -148,15 +155,18 @@ int buddy_check(const struct palloc *pa, const char **why)
 		}
 	}
 	for (uint64_t i = 0; *why == NULL && i < buddy_buckets(b); i++) {
-		*why = check_bucket(pa, i, &pages);
+		*why = check_bucket(pa, i, &listed);
 	}
 	for (unsigned int order = PAGEBLOCK_ORDER; *why == NULL && order < BUDDY_ORDERS; order++) {
 		for (unsigned int type = 0; *why == NULL && type < MIGRATE_TYPE_COUNT; type++) {
-			*why = check_list(pa, &b->list[order][type], 0, order, type, &pages);
+			*why = check_list(pa, &b->list[order][type], 0, order, type, &listed);
 		}
 	}
-	if (*why == NULL && pages != b->free_pages) {
+	if (*why == NULL && listed.pages != b->free_pages) {
 		*why = "free_pages differs from the lists";
+	}
+	if (*why == NULL && listed.cma_pages != pa->cma_free_pages) {
+		*why = "cma_free_pages differs from the lists";
 	}
 	if (*why == NULL) {
 		*why = check_blocks(pa);

@@ -61,6 +61,36 @@ static int claim_prepare(struct palloc *pa, uint64_t start, uint64_t end, pfn_t 
 	return missing ? -EAGAIN : 0;
 }
 
+/**
+ * A piece that is a block of @order of its own inside the free @block, which is larger: halves go back on lists on the
+ * way down to it. Return: 0 | -EAGAIN with @pa->want
+ */
+static FPG_NOINLINE int claim_piece(struct palloc *pa, const struct buddy_block *block,
+				    uint64_t start, unsigned int order)
+{
+	struct buddy *b = buddy_of(pa);
+	const unsigned int type = page_word_type(block->word);
+	unsigned int k = page_word_order(block->word);
+	if (buddy_record_missing(pa, start)) {
+		return -EAGAIN;
+	}
+	for (unsigned int i = k; i > order && i > FRAME_TABLE_CHUNK_ORDER; i--) {
+		const uint64_t half = ((start >> (i - 1)) ^ 1) << (i - 1);
+		if (buddy_record_missing(pa, half)) {
+			return -EAGAIN;
+		}
+	}
+	buddy_list_del(b, block->start);
+	while (k > order) {
+		k--;
+		buddy_list_add(b, ((start >> k) ^ 1) << k, k, type);
+	}
+	buddy_record_used(b, start, order, type);
+	b->free_pages -= 1ULL << order;
+	pa->cma_free_pages -= type == MIGRATE_CMA ? 1ULL << order : 0;
+	return 0;
+}
+
 int buddy_claim(struct palloc *pa, struct pfn_range range, pfn_t *blocker)
 {
 	struct buddy *b = buddy_of(pa);
@@ -68,6 +98,11 @@ int buddy_claim(struct palloc *pa, struct pfn_range range, pfn_t *blocker)
 	uint64_t end = range.end.n;
 	if (!buddy_in_span(pa, range)) {
 		return -EINVAL;
+	}
+	struct buddy_block whole;
+	if (IS_POW2(end - start) && IS_ALIGNED(start, end - start) &&
+	    buddy_lookup(b, start, &whole) && whole.free && !whole.fresh && end <= whole.end) {
+		return claim_piece(pa, &whole, start, bit_lowest(end - start));
 	}
 	int err = claim_prepare(pa, start, end, blocker);
 	if (err != 0) {
@@ -83,6 +118,9 @@ int buddy_claim(struct palloc *pa, struct pfn_range range, pfn_t *blocker)
 			unsigned int order = buddy_piece_order(from, to);
 			buddy_record_used(b, from, order, pageblock_type(b->map, pfn(from)));
 			from += 1ULL << order;
+		}
+		if (page_word_type(block.word) == MIGRATE_CMA) {
+			pa->cma_free_pages -= to - later(block.start, start);
 		}
 		n = block.end;
 	}
@@ -182,6 +220,8 @@ int buddy_retag(struct palloc *pa, struct pfn_range range, enum migratetype type
 		uint64_t to = earlier(block.end, end);
 		cut_out(b, &block, from, to);
 		buddy_pieces_free(b, from, to);
+		pa->cma_free_pages -= page_word_type(block.word) == MIGRATE_CMA ? to - from : 0;
+		pa->cma_free_pages += type == MIGRATE_CMA ? to - from : 0;
 	}
 	merge_again(pa, start, end);
 	return 0;

@@ -232,6 +232,7 @@ static FPG_NOINLINE int free_parts(struct palloc *pa, uint64_t at, uint64_t page
 	}
 	buddy_merge_range(pa, start, end);
 	b->free_pages += end - start;
+	pa->cma_free_pages += buddy_cma_frames(b, start, end);
 	return 0;
 }
 
@@ -248,6 +249,7 @@ static FPG_NOINLINE int free_large(struct palloc *pa, uint64_t n, uint64_t pages
 	const unsigned int order = page_word_order(page->word);
 	page->word = 0;
 	b->free_pages += pages;
+	pa->cma_free_pages += type == MIGRATE_CMA ? pages : 0;
 	return merge(b, b->links, n - b->base, order, buddy_free_word(b, order, type),
 		     &b->list[order][type], false);
 }
@@ -275,6 +277,9 @@ static FPG_INLINE int free_block(struct palloc *pa, uint64_t at, uint64_t pages,
 			return free_large(pa, b->base + at, pages);
 		}
 		type = pageblock_type_at(map, at);
+		if (unlikely(type == MIGRATE_CMA)) {
+			pa->cma_free_pages += pages;
+		}
 	}
 	page->word = 0;
 	b->free_pages += pages;

@@ -383,6 +383,9 @@ static unsigned int take(struct palloc *pa, const struct candidate *c, unsigned 
 	cut(b, c->n, from_order, order);
 	buddy_record_used(b, c->n, order, type);
 	b->free_pages -= 1ULL << order;
+	if (c->type == MIGRATE_CMA) {
+		pa->cma_free_pages -= 1ULL << order;
+	}
 	return from_type;
 }
 

@@ -10,6 +10,7 @@
 #include "mm_private.h"
 
 #include "fpg/base/errno.h"
+#include "fpg/core/movable.h"
 #include "fpg/port/port.h"
 
 #include <string.h>
@@ -101,7 +102,7 @@ static enum step fault_locked(struct fault *f)
 		f->page = page;
 	}
 	if (f->pin) {
-		mm_pin(f->page);
+		get_page(f->page);
 	}
 	return STEP_DONE;
 }
@@ -115,6 +116,14 @@ static void fence_after(struct fault *f)
 		port_tlb_flush_asid(mm->tlb.asid);
 	}
 	mm_fence_here(mm);
+}
+
+/** Without the space's lock: who moves @page needs it, and locks are not fair. @page may be somebody else's meanwhile. */
+static void wait_for_move(const struct page *page)
+{
+	while ((__atomic_load_n(&page->word, __ATOMIC_RELAXED) & PAGE_F_MIGRATING) != 0) {
+		port_relax();
+	}
 }
 
 static int fault_resolve(struct fault *f)
@@ -134,7 +143,7 @@ static int fault_resolve(struct fault *f)
 			err = 0;
 			break;
 		case STEP_WAIT:
-			port_relax();
+			wait_for_move(f->page);
 			break;
 		case STEP_NEEDS_PAGE:
 			err = mm_supply_fill(&f->supply, 0, 1) == 0 ? -EAGAIN : -ENOMEM;

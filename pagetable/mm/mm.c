@@ -45,6 +45,7 @@ int mm_init(void)
 {
 	next_id = 1;
 	mm_asid_init();
+	mm_movable_init();
 	kernel_pt_on_root_change(kernel_root_changed);
 	panic_set_user_fault(mm_user_fault);
 	return 0;
@@ -81,6 +82,11 @@ struct mm *mm_visit(uint32_t id)
 void mm_leave(struct mm *mm)
 {
 	__atomic_fetch_sub(&mm->visitors, 1, __ATOMIC_RELEASE);
+}
+
+struct mm *mm_with_marked(uint32_t id)
+{
+	return __atomic_load_n(&table[id], __ATOMIC_RELAXED);
 }
 
 uint32_t mm_id(const struct mm *mm)

@@ -139,6 +139,54 @@ FPG_MUST_CHECK int mm_map_page(struct mm *mm, vaddr_t addr, struct page *page, u
 /** The anonymous page at @addr, hidden or not, or NULL. */
 struct page *mm_page_at(const struct mm *mm, vaddr_t addr);
 
+/** The entry of the leaf at @addr, hidden or not; NULL: there is no table for it. */
+static inline pte_t *mm_leaf(const struct mm *mm, vaddr_t addr)
+{
+	/* A space's tables come from table_stock_source, which finds them in the linear map. */
+	pte_t *table = port_phys_to_virt(mm->pt.root);
+	for (unsigned int level = mm->pt.mode->levels - 1U; level > 0; level--) {
+		const pte_t pte = table[addr.v >> pt_level_shift(level) & (PT_ENTRIES - 1)];
+		if (!pte_present(level, pte)) {
+			return NULL;
+		}
+		table = port_phys_to_virt(pte_phys(level, pte));
+	}
+	return &table[addr.v >> PAGE_SHIFT & (PT_ENTRIES - 1)];
+}
+
+/** mm_leaf(), again and again: the table found last, and which addresses it is for. */
+struct mm_leaf_cursor {
+	pte_t *table;
+	uint64_t region;
+};
+
+static inline pte_t *mm_leaf_next(const struct mm *mm, struct mm_leaf_cursor *cursor, vaddr_t addr)
+{
+	const uint64_t region = addr.v >> pt_level_shift(1);
+	const uint64_t i = addr.v >> PAGE_SHIFT & (PT_ENTRIES - 1);
+	if (cursor->table == NULL || cursor->region != region) {
+		pte_t *leaf = mm_leaf(mm, addr);
+		cursor->table = leaf != NULL ? leaf - i : NULL;
+		cursor->region = region;
+		return leaf;
+	}
+	return &cursor->table[i];
+}
+
+static inline void mm_leaf_hide(pte_t *leaf)
+{
+	FPG_CHECK(leaf != NULL && !pte_none(*leaf));
+	__atomic_store_n(&leaf->v, pte_show(0, *leaf, false).v, __ATOMIC_RELEASE);
+}
+
+/** Let a leaf, with the permissions it has, lead to @page, visible to hardware or not. */
+static inline void mm_leaf_show(pte_t *leaf, const struct page *page, bool show)
+{
+	FPG_CHECK(leaf != NULL && !pte_none(*leaf));
+	const pte_t pte = pte_with_phys(0, *leaf, page_to_phys(page));
+	__atomic_store_n(&leaf->v, pte_show(0, pte, show).v, __ATOMIC_RELEASE);
+}
+
 /** Unmap all pages of [start, end) into @supply, after the harts that used the mm were fenced. */
 void mm_unmap_pages(struct mm *mm, uint64_t start, uint64_t end, struct mm_supply *supply);
 
@@ -160,9 +208,11 @@ void mm_page_detach(struct page *page);
 /** The space with @id, which stays until mm_leave(); NULL: none. */
 struct mm *mm_visit(uint32_t id);
 void mm_leave(struct mm *mm);
+/** The space with @id, which a page under migration keeps from being destroyed. */
+struct mm *mm_with_marked(uint32_t id);
 
 /** Ask the harts how many ASIDs they have. */
 void mm_asid_init(void);
 
-/** One more reference to a page that the lock keeps in place. */
-void mm_pin(struct page *page);
+/** Let migration move anonymous pages. */
+void mm_movable_init(void);

@@ -11,6 +11,7 @@
 
 #include "fpg/base/errno.h"
 #include "fpg/core/hart.h"
+#include "fpg/core/movable.h"
 #include "fpg/core/page_alloc.h"
 #include "fpg/port/port.h"
 
@@ -168,22 +169,11 @@ void mm_fence_here(struct mm *mm)
 
 /* ---- pins -------------------------------------------------------------------------------------- */
 
-void mm_pin(struct page *page)
-{
-	__atomic_fetch_add(&page->word, 1ULL << PAGE_REF_SHIFT, __ATOMIC_ACQUIRE);
-}
-
 void mm_unpin_page(struct page *page)
 {
-	uint64_t word = __atomic_load_n(&page->word, __ATOMIC_RELAXED);
-	do {
-		FPG_CHECK(page_word_state(word) == PAGE_ALLOCATED && page_word_refs(word) != 0);
-		if (page_word_refs(word) == 1) {
-			/* Ours is the last: nobody else can find the page. */
-			__atomic_thread_fence(__ATOMIC_ACQUIRE);
-			__free_page(page);
-			return;
-		}
-	} while (!__atomic_compare_exchange_n(&page->word, &word, word - (1ULL << PAGE_REF_SHIFT),
-					      false, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+	if (!put_page_unless_last(page)) {
+		/* Ours is the last: nobody else can find the page. */
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		__free_page(page);
+	}
 }

@@ -28,20 +28,21 @@ void mm_supply_give_area(struct mm_supply *supply, struct mm_area *area)
 	supply->areas = area;
 }
 
-/* Frame 0 is never allocated (page 0 is kept back at boot), so 0 ends a list. */
+/* Linked by record number plus one where a movable page names its owner, which these have not: 0 ends a list. */
 
 static struct page *pop(struct page **list)
 {
 	struct page *page = *list;
 	FPG_CHECK(page != NULL);
-	*list = page->second != 0 ? pfn_to_page(pfn(page->second)) : NULL;
+	*list = page->owner != 0 ? &frame_table[page->owner - 1U] : NULL;
 	page->second = 0;
 	return page;
 }
 
 static void push(struct page **list, struct page *page)
 {
-	page->second = *list != NULL ? page_to_pfn(*list).n : 0;
+	page->second = 0;
+	page->owner = *list != NULL ? (uint32_t)(*list - frame_table) + 1U : 0;
 	*list = page;
 }
 
@@ -118,7 +119,10 @@ unsigned long mm_lock_settled(struct mm *mm, struct mm_supply *supply)
 			return flags;
 		}
 		mm_unlock(mm, supply, flags);
-		port_relax();
+		/* Who moves the pages needs the lock, and locks are not fair. */
+		while (__atomic_load_n(&mm->migrating, __ATOMIC_RELAXED) != 0) {
+			port_relax();
+		}
 	}
 }
 

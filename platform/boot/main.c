@@ -12,6 +12,8 @@
 #include "fpg/core/boot_memory.h"
 #include "fpg/core/boot_phase.h"
 #include "fpg/core/bootmem.h"
+#include "fpg/core/cma.h"
+#include "fpg/core/compaction.h"
 #include "fpg/core/fail_boot.h"
 #include "fpg/core/hart.h"
 #include "fpg/core/ledger.h"
@@ -109,6 +111,10 @@ FPG_INIT static void fill_memblock(void)
 		pr_info("%lu memory and %lu reserved regions; `memblock` lists them",
 			memblock.memory.cnt, memblock.reserved.cnt);
 	}
+	if (FPG_ENABLED(CONFIG_CMA)) {
+		cma_reserve(&memory);
+		return;
+	}
 	err = boot_memory_release_cma(&memory);
 	if (err != 0) {
 		pr_warn("CMA nodes keep their memory (%s)", errno_name(err));
@@ -145,11 +151,20 @@ FPG_INIT static void start_page_allocator(void)
 	if (memory.args.page_poison && page_poison_init() != 0) {
 		pr_warn("page_poison stays off");
 	}
+	if (FPG_ENABLED(CONFIG_CMA)) {
+		cma_boot(&memory);
+	}
 	int err = page_alloc_init(memory.args.palloc);
 	if (err != 0) {
 		panic("no page allocator can be started (%s)", errno_name(err));
 	}
 	(void)free_all_bootmem();
+	if (FPG_ENABLED(CONFIG_COMPACTION) && memory.args.compaction_proactive_given) {
+		compaction_set_proactive(memory.args.compaction_proactive);
+	}
+	if (FPG_ENABLED(CONFIG_CMA)) {
+		cma_activate();
+	}
 	/* The allocators are ready when they have served somebody. */
 	struct page *first = alloc_pages(GFP_KERNEL, 0);
 	if (first == NULL) {

@@ -28,7 +28,12 @@ FPG_INIT static void unused(bool given, const char *name, const char *why)
 
 FPG_INIT void boot_notice_unused(const struct bootargs *args)
 {
-	unused(args->cma.given && args->cma.bytes != 0, "cma=", "has no CMA");
+	unused(args->cma.given && args->cma.bytes != 0 && !FPG_ENABLED(CONFIG_CMA),
+	       "cma=", "has no CMA (CONFIG_CMA)");
+	unused(args->cma_guaranteed && !FPG_ENABLED(CONFIG_CMA), "cma_guaranteed",
+	       "has no CMA (CONFIG_CMA)");
+	unused(args->compaction_proactive_given && !FPG_ENABLED(CONFIG_COMPACTION),
+	       "compaction_proactive=", "has no compaction (CONFIG_COMPACTION)");
 	unused(args->memtest_patterns != 0 && !FPG_ENABLED(CONFIG_MEMTEST),
 	       "memtest=", "has no memory test (CONFIG_MEMTEST)");
 	unused(args->fail_boot != 0 && !FPG_ENABLED(CONFIG_FAIL_BOOT),

@@ -14,6 +14,8 @@ struct bench_report {
 	struct out *out;
 	/** Lines printed by the row that runs. */
 	unsigned int lines;
+	/** What the row is about is not there: no line is expected. */
+	bool left_out;
 };
 
 struct bench {
@@ -28,10 +30,15 @@ struct bench {
 
 /** End of each table: name == NULL. */
 extern const struct bench bench_rows_boot[];
+extern const struct bench bench_rows_migrate[];
+#ifdef CONFIG_COMPACTION
+extern const struct bench bench_rows_compaction[];
+#endif
 extern const struct bench bench_rows_pagetable[];
 extern const struct bench bench_rows_palloc[];
 extern const struct bench bench_rows_switch[];
 extern const struct bench bench_rows_tlb[];
+extern const struct bench bench_rows_cma[];
 
 /**
  * Measure what happens between the two calls; interrupts are off meanwhile. Not in a timed region: printing, logging,

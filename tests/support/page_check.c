@@ -70,7 +70,10 @@ static bool sum_run(void *ctx, struct zone *zone, const struct palloc_run *run)
 	*(run->state == PALLOC_RUN_FREE ? &sums->free_pages : &sums->used_pages) +=
 		pfn_range_pages(run->range);
 	/* Nothing that memblock holds is handed out. */
-	assert_false(memblock_is_region_reserved(pfn_to_phys(run->range.start),
+	const struct memblock_region *held =
+		memblock_region_find(&memblock.reserved, pfn_to_phys(run->range.start));
+	assert_true((held != NULL && held->owner.kind == OWNER_CMA) ||
+		    !memblock_is_region_reserved(pfn_to_phys(run->range.start),
 						 pfn_range_pages(run->range) << PAGE_SHIFT));
 	return true;
 }

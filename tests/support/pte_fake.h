@@ -100,6 +100,16 @@ static inline pte_t pte_show(unsigned int level, pte_t pte, bool show)
 	return (pte_t){ fake_rotate(level, (v & ~FAKE_PRESENT) | (show ? FAKE_PRESENT : 0)) };
 }
 
+static inline pte_t pte_with_phys(unsigned int level, pte_t pte, phys_addr_t pa)
+{
+	const uint64_t pfns = ((uint64_t)1 << 44) - 1;
+	uint64_t v = fake_read(level, pte);
+	FPG_CHECK((v & FAKE_LEAF) != 0 && (v & FAKE_NAPOT) == 0 &&
+		  (pa & (pt_level_bytes(level) - 1)) == 0);
+	v &= ~(pfns << FAKE_PFN_SHIFT);
+	return (pte_t){ fake_rotate(level, v | (pa >> PAGE_SHIFT & pfns) << FAKE_PFN_SHIFT) };
+}
+
 static inline pte_t pte_with_prot(unsigned int level, pte_t pte, uint32_t prot)
 {
 	uint64_t v = fake_read(level, pte);

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # run.sh [NAME...]: the tests that need the machine, a boot a row, two rows at a time. ROW_JOBS= says how many.
 #
-# A ktap row boots the test image (the image with tests/target/ linked in) and turns its KTAP lines into `ok - row: name`;
-# it fails too when its tests end early: the plan's count is checked. A says row boots the image and wants an exit status
-# and lines on the console. NAME selects rows whose name has it. Rows cover every paging mode under OpenSBI 1.1 (Debian
-# 12's, or what run-board finds) and 1.6 (trixie's), every simulator, 1 to 8 harts, RAM from 64 MiB to 1 TiB.
+# A ktap row boots the test image (the image with tests/target/ linked in) and turns its KTAP lines into `ok - row: name`,
+# or `# skip row: name: why`; it fails too when its tests end early: the plan's count is checked. A says row boots the
+# image and wants an exit status and lines on the console. NAME selects rows whose name has it. Rows cover every paging
+# mode under OpenSBI 1.1 (Debian 12's, or what run-board finds) and 1.6 (trixie's), every simulator, 1 to 8 harts, RAM
+# from 64 MiB to 1 TiB.
 set -u -o pipefail
 cd "$(dirname "$0")/../.." || exit 1
 O=${O:-build}
@@ -22,7 +23,7 @@ ktap() {
 	status=$?
 	planned=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$log" | tail -n 1)
 	seen=$(grep -acE '^(not )?ok [0-9]+ ' "$log")
-	sed -nE "s/^(ok|not ok) [0-9]+ (.*)/\1 - $name: \2/p" "$log"
+	sed -nE "s/^ok [0-9]+ (.*) # SKIP (.*)/# skip $name: \1: \2/p; t; s/^(ok|not ok) [0-9]+ (.*)/\1 - $name: \2/p" "$log"
 	grep -aE '^# ' "$log" | grep -avE '^# [0-9]+ passed'
 	if [ "$status" -ne 0 ] || [ -z "$planned" ] || [ "$seen" -ne "$planned" ]; then
 		echo "not ok - $name: exit status $status, $seen of ${planned:-no} tests reported ($log)"
@@ -124,6 +125,10 @@ row ktap buddy-64m qemu_virt 64M 2 "palloc=buddy"
 row ktap buddy-4g qemu_virt 4G 4 "palloc=buddy"
 row ktap debug_pagealloc qemu_virt 256M 2 "debug_pagealloc"
 row ktap page_owner qemu_virt 128M 1 "page_owner palloc=bootmem"
+row ktap cma-5-harts qemu_virt 128M 5 "cma=16M" cma_
+row ktap cma-guaranteed qemu_virt 128M 4 "cma=16M cma_guaranteed" cma_
+row ktap cma-page_owner qemu_virt 128M 2 "cma=8M page_owner" cma_
+row ktap cma-debug_pagealloc qemu_virt 128M 2 "cma=8M debug_pagealloc" cma_
 more="-cpu rv64,svpbmt=true,svnapot=true" row ktap svpbmt-svnapot qemu_virt 256M 2 "satp=sv48"
 # A use after free is a panic that names who had the page; too much RAM is a refusal that says why.
 row says use-after-free qemu_virt 256M 2 "debug_pagealloc" "crash freed" 2 \
@@ -171,5 +176,7 @@ report
 # Every allocation of the boot made to fail is soak_fail_boot.sh's work; here a sample.
 if [ ${#wanted[@]} -eq 0 ]; then
 	tests/target/soak_fail_boot.sh sample 8 || failed=1
+	# Ten minutes of this are make soak's.
+	tests/target/soak_cma.sh 30 || failed=1
 fi
 exit "$failed"

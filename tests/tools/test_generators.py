@@ -31,7 +31,32 @@ class Registry(unittest.TestCase):
         self.assertEqual(self.generate("z_ops", "a_ops", "m_ops").returncode, 0)
         with open(self.out, encoding="utf-8") as source:
             table = source.read().split("palloc_table[] = {")[1]
-        self.assertEqual(table.split(), ["&z_ops,", "&a_ops,", "&m_ops,", "NULL,", "};"])
+        self.assertEqual(table.split()[:5], ["&z_ops,", "&a_ops,", "&m_ops,", "NULL,", "};"])
+
+    def test_overlays_have_a_table_of_their_own(self):
+        self.assertEqual(self.generate("a_ops", "--overlays", "z_ops", "b_ops").returncode, 0)
+        with open(self.out, encoding="utf-8") as source:
+            backends, overlays = source.read().split("palloc_overlay_table[] = {")
+        self.assertEqual(backends.split("palloc_table[] = {")[1].split()[:3], ["&a_ops,", "NULL,", "};"])
+        self.assertEqual(overlays.split(), ["&z_ops,", "&b_ops,", "NULL,", "};"])
+        for name in ("a_ops", "z_ops", "b_ops"):
+            self.assertIn(f"extern const struct palloc_ops {name};", backends)
+
+    def test_without_overlays_their_table_is_empty(self):
+        self.assertEqual(self.generate("a_ops", "--overlays").returncode, 0)
+        with open(self.out, encoding="utf-8") as source:
+            table = source.read().split("palloc_overlay_table[] = {")[1]
+        self.assertEqual(table.split(), ["NULL,", "};"])
+
+    def test_overlays_alone_are_no_page_allocator(self):
+        result = self.generate("--overlays", "a_ops")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("no page allocator", result.stderr)
+
+    def test_a_backend_is_no_overlay_too(self):
+        result = self.generate("a_ops", "--overlays", "a_ops")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("'a_ops' is registered twice", result.stderr)
 
     def test_a_name_given_twice_is_refused_by_name(self):
         result = self.generate("a_ops", "b_ops", "a_ops")

@@ -70,6 +70,21 @@ static void a_dynamic_node_without_room_is_named_and_nothing_is_taken(void **sta
 	assert_int_equal(warnings_count(), 2);
 }
 
+/** Areas that nodes ask for. Return: how many, those beyond @most too */
+static unsigned int list_areas(struct boot_area *areas, unsigned int most)
+{
+	struct boot_area area;
+	phys_addr_t at = 0;
+	unsigned int count = 0;
+	while (boot_memory_next_area(&boot_sim_memory, &at, &area)) {
+		if (count < most) {
+			areas[count] = area;
+		}
+		count++;
+	}
+	return count;
+}
+
 static void cma_and_dma_areas_are_remembered(void **state)
 {
 	(void)state;
@@ -88,10 +103,12 @@ static void cma_and_dma_areas_are_remembered(void **state)
 	dtb_end();
 	dtb_end();
 	finish();
-	assert_int_equal(boot_sim_memory.area_count, 2);
-	const struct boot_area *dma = &boot_sim_memory.areas[0];
-	const struct boot_area *cma = &boot_sim_memory.areas[1];
+	struct boot_area areas[3];
+	assert_int_equal(list_areas(areas, 3), 2);
+	const struct boot_area *dma = areas[0].cma ? &areas[1] : &areas[0];
+	const struct boot_area *cma = areas[0].cma ? &areas[0] : &areas[1];
 	assert_true(dma->range.base == 0x90000000 && (dma->flags & DT_RANGE_DMA_DEFAULT));
+	assert_true(cma->cma && (cma->flags & DT_RANGE_CMA_DEFAULT));
 	/* Whole pageblocks. */
 	assert_true(cma->range.size == 64 * M && cma->range.base % (2 * M) == 0);
 	held_exactly(cma->range.base, 64 * M, OWNER_CMA);
@@ -101,7 +118,7 @@ static void cma_and_dma_areas_are_remembered(void **state)
 	assert_int_equal(boot_memory_release_cma(&boot_sim_memory), 0);
 	assert_int_equal(holder(where), OWNER_NONE);
 	assert_int_equal(holder(0x90000000), OWNER_RESERVED_NODE);
-	assert_int_equal(boot_sim_memory.area_count, 1);
+	assert_int_equal(list_areas(areas, 3), 1);
 }
 
 static void a_cma_area_that_others_claim_is_not_given_up(void **state)
@@ -118,7 +135,8 @@ static void a_cma_area_that_others_claim_is_not_given_up(void **state)
 	finish();
 	assert_int_equal(boot_memory_release_cma(&boot_sim_memory), 0);
 	assert_int_equal(holder(0x90100000), OWNER_CMA);
-	assert_int_equal(boot_sim_memory.area_count, 1);
+	struct boot_area areas[2];
+	assert_int_equal(list_areas(areas, 2), 1);
 }
 
 /* ---- large trees --------------------------------------------------------------------------------------------- */

@@ -245,6 +245,22 @@ static void text_beyond_the_room_is_cut_at_a_word_and_said(void **state)
 	assert_true(warned_of("more than 2047 characters"));
 }
 
+static void compaction_takes_a_percentage(void **state)
+{
+	(void)state;
+	assert_false(read_args("mem=1G")->compaction_proactive_given);
+	assert_true(read_args("compaction_proactive=0")->compaction_proactive_given);
+	assert_int_equal(read_args("compaction_proactive=100")->compaction_proactive, 100);
+	assert_int_equal(read_args("compaction_proactive=35")->compaction_proactive, 35);
+	static const char *const wrong[] = { "compaction_proactive",
+					     "compaction_proactive=", "compaction_proactive=101",
+					     "compaction_proactive=x" };
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		assert_false(read_args(wrong[i])->compaction_proactive_given);
+		assert_true(warned_of("compaction_proactive"));
+	}
+}
+
 static void strings_stay_when_more_is_read(void **state)
 {
 	(void)state;
@@ -259,6 +275,7 @@ static void strings_stay_when_more_is_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(compaction_takes_a_percentage),
 		cmocka_unit_test(no_arguments_mean_the_defaults),
 		cmocka_unit_test(quotes_keep_blanks_and_are_dropped),
 		cmocka_unit_test(a_missing_quote_is_named_and_its_word_ignored),

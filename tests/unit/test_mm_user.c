@@ -252,6 +252,73 @@ static void moves_fence_only_what_moved_and_where_it_is_used(void **state)
 	mm_destroy(mm);
 }
 
+#define NEIGHBOURS 8U
+
+/** @mm[0] and @mm[1] get neighbours as their memory from 0x100000 on, in turns. Return: the first */
+static struct page *make_neighbours(struct mm *mm[2])
+{
+	vaddr_t at;
+	void *memory = alloc_pages_exact(NEIGHBOURS * PAGE_SIZE, GFP_KERNEL);
+	assert_non_null(memory);
+	struct page *first = virt_to_page(memory);
+	for (unsigned int i = 0; i < NEIGHBOURS; i++) {
+		const vaddr_t va = vaddr(0x100000 + i * PAGE_SIZE);
+		assert_int_equal(
+			mm_mmap(mm[i % 2], va, PAGE_SIZE, RW, MAP_FIXED | MAP_POPULATE, &at), 0);
+		struct page *page = mm_page_at(mm[i % 2], va);
+		assert_int_equal(rmap_migrate_unmap(page), 0);
+		rmap_migrate_fence();
+		rmap_migrate_remap(page, &first[i]);
+		__free_page(page);
+	}
+	return first;
+}
+
+static void neighbours_of_several_spaces_move_up_to_a_pinned_one(void **state)
+{
+	(void)state;
+	const unsigned int pinned = 5;
+	struct mm *mm[2] = { mm_create("even"), mm_create("odd") };
+	struct page *first = make_neighbours(mm);
+	struct page *from[NEIGHBOURS];
+	struct page *to[NEIGHBOURS];
+	struct page *pin;
+	uint32_t done;
+	const vaddr_t va = vaddr(0x100000 + pinned * PAGE_SIZE);
+	assert_int_equal(mm_pin_page(mm[pinned % 2], va, PROT_READ, &pin), 0);
+	assert_ptr_equal(pin, &first[pinned]);
+	assert_int_equal(rmap_migrate_unmap_many(first, NEIGHBOURS, &done), -EBUSY);
+	assert_int_equal(done, pinned);
+	assert_int_equal(mm[0]->migrating, 3);
+	assert_int_equal(mm[1]->migrating, 2);
+	rmap_migrate_fence();
+	rmap_migrate_undo(&first[0]);
+	for (unsigned int i = 1; i < pinned; i++) {
+		from[i] = &first[i];
+		to[i] = alloc_page(GFP_KERNEL);
+		assert_non_null(to[i]);
+	}
+	rmap_migrate_remap_many(from + 1, to + 1, pinned - 1);
+	assert_int_equal(mm[0]->migrating + mm[1]->migrating, 0);
+	for (unsigned int i = 0; i < NEIGHBOURS; i++) {
+		struct page *now = i != 0 && i < pinned ? to[i] : &first[i];
+		assert_ptr_equal(mm_page_at(mm[i % 2], vaddr(0x100000 + i * PAGE_SIZE)), now);
+	}
+	/* The second one was left: it is nobody's memory any more. */
+	assert_int_equal(rmap_migrate_unmap_many(first, NEIGHBOURS, &done), -ENOENT);
+	assert_int_equal(done, 1);
+	rmap_migrate_fence();
+	rmap_migrate_undo(&first[0]);
+	assert_null(mm_wrong(mm[0]));
+	assert_null(mm_wrong(mm[1]));
+	mm_unpin_page(pin);
+	for (unsigned int i = 1; i < pinned; i++) {
+		__free_page(from[i]);
+	}
+	mm_destroy(mm[0]);
+	mm_destroy(mm[1]);
+}
+
 static void pages_to_execute_are_fenced_for_fetches(void **state)
 {
 	(void)state;
@@ -297,6 +364,7 @@ int main(void)
 		MM_TEST(copies_fault_pages_in_and_respect_protection),
 		MM_TEST(a_pinned_page_stays_and_outlives_its_mapping),
 		MM_TEST(moves_fence_only_what_moved_and_where_it_is_used),
+		MM_TEST(neighbours_of_several_spaces_move_up_to_a_pinned_one),
 		MM_TEST(pages_to_execute_are_fenced_for_fetches),
 		MM_TEST(pages_that_are_nobodys_memory_have_no_mapping),
 	};

@@ -93,6 +93,41 @@ static void each_mistake_is_named_with_its_field(void **state)
 	expect_copy_fault("caps");
 }
 
+static void an_overlay_s_mistakes_are_named_too(void **state)
+{
+	(void)state;
+	const struct palloc_ops *cma = palloc_find("cma");
+	struct palloc_overlay_ops half;
+	struct palloc_fault fault;
+	char names[64];
+	if (!FPG_ENABLED(CONFIG_CMA)) {
+		skip();
+	}
+	assert_non_null(cma);
+	assert_true(cma->caps & PALLOC_CAP_OVERLAY);
+	assert_int_equal(palloc_registry_validate(palloc_overlay_table, &fault), 0);
+	/* It is found by name, and is not one of those to choose from. */
+	assert_null(strstr(palloc_names(names, sizeof(names)), "cma"));
+	/* Each of its functions has to be there. */
+	for (size_t i = 0; i < sizeof(half) / sizeof(void (*)(void)); i++) {
+		half = *cma->overlay;
+		memset((char *)&half + i * sizeof(void (*)(void)), 0, sizeof(void (*)(void)));
+		copy = *cma;
+		copy.overlay = &half;
+		expect_copy_fault("overlay");
+	}
+	copy = *cma;
+	copy.overlay = NULL;
+	expect_copy_fault("overlay");
+	copy = *cma;
+	copy.name = "other";
+	copy.caps &= ~(uint32_t)PALLOC_CAP_OVERLAY;
+	expect_copy_fault("overlay");
+	copy = *palloc_table[0];
+	copy.caps |= PALLOC_CAP_OVERLAY;
+	expect_copy_fault("overlay");
+}
+
 static void a_name_used_twice_is_refused(void **state)
 {
 	(void)state;
@@ -106,6 +141,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(this_build_s_backends_are_sound_and_found),
 		cmocka_unit_test(each_mistake_is_named_with_its_field),
+		cmocka_unit_test(an_overlay_s_mistakes_are_named_too),
 		cmocka_unit_test(a_name_used_twice_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,9 +16,6 @@
 #include "fpg/core/devicetree.h"
 #include "fpg/core/image.h"
 
-/** Areas for CMA or DMA that nodes ask for. */
-#define BOOT_MAX_AREAS 16
-
 /** What firmware and loader left. Everything stays where it is until boot is over. */
 struct boot_inputs {
 	/** Accepted by dt_check_blob(). */
@@ -45,6 +42,8 @@ struct boot_area {
 	int32_t node;
 	/** enum dt_range_flags */
 	uint16_t flags;
+	/** For CMA (reusable shared-dma-pool); else for DMA (linux,dma-default). */
+	bool cma;
 };
 
 /** Large: give it static storage. It points into itself, so it cannot be copied. */
@@ -65,9 +64,6 @@ struct boot_memory {
 	phys_addr_t mem_end;
 	/** Memory outside was cut by boot_memory_limit_window(). */
 	struct phys_range window;
-	/** Nodes with CMA (reusable shared-dma-pool) and DMA areas (linux,dma-default), reserved. */
-	uint32_t area_count;
-	struct boot_area areas[BOOT_MAX_AREAS];
 	/** Storage in RAM of the memory list and the reserved list; size 0: none. */
 	struct phys_range memory_scratch;
 	struct phys_range reserved_scratch;
@@ -132,6 +128,16 @@ void boot_memory_relocate(struct boot_memory *bm);
  */
 FPG_MUST_CHECK int boot_memory_limit_window(struct boot_memory *bm, phys_addr_t base,
 					    phys_addr_t size);
+
+/**
+ * The next reserved range, from *@at on, of a node that asks for a CMA or DMA area; *@at: behind it. A node whose range is
+ * cut by others has several. Context: boot hart, until the device tree's blob goes. Return: false when there is none
+ */
+bool boot_memory_next_area(const struct boot_memory *bm, phys_addr_t *at, struct boot_area *area);
+
+/** A claim on bytes of @area: somebody else wanted them, or the area's node wanted others' bytes. NULL: none. */
+struct memblock_region;
+const struct memblock_region *boot_area_claim(struct phys_range area);
 
 /**
  * End the reservations of CMA nodes: for a build without CMA, where nobody could ever use that memory. Areas that another

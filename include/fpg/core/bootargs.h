@@ -8,6 +8,8 @@
  *   memmap=SIZE@BASE         SIZE bytes of memory at BASE more than the tree says
  *   memmap=SIZE!BASE         reserve ($ does the same); several may be given, with commas or words
  *   cma=SIZE[@BASE[-END]]    as Linux: at BASE exactly, or anywhere in [BASE, END)
+ *   cma_guaranteed[=on|off]  that area is a guaranteed one (docs/cma.md)
+ *   compaction_proactive=N   compact in idle time above N per cent of unusable free memory; 100: never
  *   kernelcore=, movablecore=SIZE|N%;  kernelcore=mirror
  *   satp=auto|sv39|sv48|sv57     memtest[=N]     loglevel=NAME|0..3     palloc=NAME     run="COMMANDS"
  *   maxcpus=N     memblock=debug     debug_pagealloc[=on|off]     page_owner[=on|off]     firmware_guess=on|off
@@ -68,6 +70,11 @@ struct bootargs {
 	uint32_t memmap_count;
 	struct bootargs_range memmap[BOOTARGS_MAX_MEMMAP];
 	struct bootargs_cma cma;
+	/** cma_guaranteed: cma='s area, or that of the build, is a guaranteed one. */
+	bool cma_guaranteed;
+	/** compaction_proactive=: per cent, 0 to 100. */
+	bool compaction_proactive_given;
+	uint32_t compaction_proactive;
 	struct bootargs_core kernelcore;
 	struct bootargs_core movablecore;
 	enum bootargs_satp satp;

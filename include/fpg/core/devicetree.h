@@ -50,6 +50,8 @@ enum dt_range_flags {
 	DT_RANGE_DYNAMIC = 1 << 6,
 	/** A dynamic node with alloc-ranges; see dt_alloc_ranges(). */
 	DT_RANGE_ALLOC_RANGES = 1 << 7,
+	/** firstpage,guaranteed: see fpg/core/cma.h. Set by boot_memory_next_area() only. */
+	DT_RANGE_GUARANTEED = 1 << 8,
 };
 
 /** One tuple of a memory node, of a reserved node, or one entry of the memory reservation block. */

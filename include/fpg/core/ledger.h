@@ -21,35 +21,39 @@
 struct dt_facts;
 
 /** What a row's bytes are. X(id, name) */
-#define LEDGER_KINDS(X)                                                                               \
-	/* memblock has them, nobody took them */                                                     \
-	X(LEDGER_FREE, "free")                                                                        \
-	/* `owner` took them */                                                                       \
-	X(LEDGER_HELD, "held")                                                                        \
-	/* no-map memory that nobody reserved */                                                      \
-	X(LEDGER_NOMAP, "no-map")                                                                     \
-	/* RAM that memblock did not get; `detail` is an enum boot_ram_fate */                        \
-	X(LEDGER_CUT, "cut")                                                                          \
-	/* given out by memblock, but not a whole page */                                             \
-	X(LEDGER_ROUNDED, "page rounding")                                                            \
-	/* of a zone's page allocator; `detail` is the backend's index in palloc_table */             \
-	X(LEDGER_ZONE_FREE, "zone free")                                                              \
-	X(LEDGER_ALLOCATED, "allocated")                                                              \
-	X(LEDGER_CACHED, "cached")                                                                    \
-	X(LEDGER_META, "backend metadata")                                                            \
-	X(LEDGER_PADDING, "padding")                                                                  \
-	/* allocated, and in use as a page table (PAGE_F_PT), or by the frame table (PAGE_F_TABLE) */ \
-	X(LEDGER_TABLES, "page tables")                                                               \
-	X(LEDGER_RECORDS, "frame table")                                                              \
-	/* allocated pages that small boot allocations share */                                       \
-	X(LEDGER_PACKED, "bootmem packed")                                                            \
-	/* memblock says nobody took them, and no zone knows them */                                  \
-	X(LEDGER_UNEXPLAINED, "UNEXPLAINED")                                                          \
-	/* reserved in memblock and in a page allocator's hands at once */                            \
-	X(LEDGER_TWICE, "HELD TWICE")                                                                 \
-	/* memory in memblock that nobody described */                                                \
-	X(LEDGER_UNDESCRIBED, "UNDESCRIBED")                                                          \
-	/* reserved, but no RAM */                                                                    \
+#define LEDGER_KINDS(X)                                                                                \
+	/* memblock has them, nobody took them */                                                      \
+	X(LEDGER_FREE, "free")                                                                         \
+	/* `owner` took them */                                                                        \
+	X(LEDGER_HELD, "held")                                                                         \
+	/* no-map memory that nobody reserved */                                                       \
+	X(LEDGER_NOMAP, "no-map")                                                                      \
+	/* RAM that memblock did not get; `detail` is an enum boot_ram_fate */                         \
+	X(LEDGER_CUT, "cut")                                                                           \
+	/* given out by memblock, but not a whole page */                                              \
+	X(LEDGER_ROUNDED, "page rounding")                                                             \
+	/* of a zone's page allocator; `detail` is the backend's index in palloc_table */              \
+	X(LEDGER_ZONE_FREE, "zone free")                                                               \
+	X(LEDGER_ALLOCATED, "allocated")                                                               \
+	X(LEDGER_CACHED, "cached")                                                                     \
+	X(LEDGER_META, "backend metadata")                                                             \
+	X(LEDGER_PADDING, "padding")                                                                   \
+	/* allocated, and in use as a page table (PAGE_F_PT), or by the frame table (PAGE_F_TABLE) */  \
+	X(LEDGER_TABLES, "page tables")                                                                \
+	X(LEDGER_RECORDS, "frame table")                                                               \
+	/* allocated pages that small boot allocations share */                                        \
+	X(LEDGER_PACKED, "bootmem packed")                                                             \
+	/* of a CMA area: lent and free, not lent and free, given out; lent and in use is ALLOCATED */ \
+	X(LEDGER_CMA_FREE, "cma free")                                                                 \
+	X(LEDGER_CMA_KEPT, "cma carve-out")                                                            \
+	X(LEDGER_CMA_GIVEN, "cma given out")                                                           \
+	/* memblock says nobody took them, and no zone knows them */                                   \
+	X(LEDGER_UNEXPLAINED, "UNEXPLAINED")                                                           \
+	/* reserved in memblock and in a page allocator's hands at once */                             \
+	X(LEDGER_TWICE, "HELD TWICE")                                                                  \
+	/* memory in memblock that nobody described */                                                 \
+	X(LEDGER_UNDESCRIBED, "UNDESCRIBED")                                                           \
+	/* reserved, but no RAM */                                                                     \
 	X(LEDGER_OUTSIDE, "outside RAM")
 
 enum ledger_kind {
@@ -110,7 +114,7 @@ typedef bool (*ledger_fn)(void *ctx, const struct ledger_row *row);
 
 /**
  * A page allocator's part: calls @fn for each maximal run of frames it knows, ascending by address.
- * Of the row only base, size, kind (ZONE_FREE to PACKED), nid, zone and
+ * Of the row only base, size, kind (ZONE_FREE to CMA_GIVEN), nid, zone and
  * detail count.
  */
 typedef void (*ledger_runs_fn)(ledger_fn fn, void *ctx);

@@ -74,7 +74,8 @@ enum boot_stage {
 	X(RULE_BOOTARG, "bootargs")                                                               \
 	X(RULE_ALLOC, "allocated at boot")                                                        \
 	X(RULE_MEMTEST, "a memtest pattern read back wrong")                                      \
-	X(RULE_PAGE_ZERO, "address 0 means 'no memory', so the first page is never mapped")
+	X(RULE_PAGE_ZERO, "address 0 means 'no memory', so the first page is never mapped")       \
+	X(RULE_CONFIG, "configuration of this build")
 
 enum owner_rule {
 #define X(id, text) id,

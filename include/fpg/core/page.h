@@ -100,6 +100,8 @@ enum page_state {
 #define PAGE_OWNER_META	     (UINT32_MAX - 1)
 /** page.owner of a page that reserve_bootmem() has taken and may have to give back. */
 #define PAGE_OWNER_RESERVING (UINT32_MAX - 2)
+/** page.owner of a frame that alloc_contig_range() holds until it has the whole range; its movable_ops is 0. */
+#define PAGE_OWNER_RANGE     (UINT32_MAX - 3)
 
 /** The frame's contents belong to the frame table itself. */
 #define PAGE_F_TABLE (1ULL << 12)

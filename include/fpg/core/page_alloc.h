@@ -83,14 +83,27 @@ static inline void __free_page(struct page *page)
 void *alloc_pages_exact(size_t bytes, gfp_t gfp);
 void free_pages_exact(const void *addr, size_t bytes);
 
+struct migrate_result;
+
 /**
- * Take exactly the frames of @range, all or none, as single pages.
+ * Take exactly the frames of @range, all or none, as single pages. What is movable in the way is moved to memory outside
+ * of the range (fpg/core/migrate.h), what harts have cached is drained. When all of it is free already, nothing but that
+ * is looked at. A range that something unmovable lies in is refused before anything is moved.
  *
- * @blocker  out, may be NULL: first frame that was not free (only on -EBUSY)
- * Return:   0 | -EBUSY | -EINVAL (empty, or not within one zone) | -ENOTSUP (the backend cannot) |
- *           -ENOMEM (no room for the frames' records); nothing changed on error
+ * @blocker  out, may be NULL: first frame that could not be had (only on -EBUSY, -ENOMEM for want of a target)
+ * @result   out, may be NULL: what was moved, also on failure, and the blocker with the reason
+ * Context:  any hart, no lock held, not in a handler, not from a movable_ops function, other harts not held; waits for
+ *           another call of this kind in the same zone
+ * Return:   0 | -EBUSY (a frame is in the way, and stays) | -EINVAL (empty, not within one zone, or refused flags) |
+ *           -ENOTSUP (the backend cannot claim, or take parts back) |
+ *           -ENOMEM (no room for the frames' records, or nowhere to move to:
+ *           MIGRATE_REASON_NO_TARGET). On error no frame was taken and all pageblocks are as before; pages that were
+ *           moved stay where they are now
+ * Owner:    the caller, until free_contig_range(), or __free_page() of each
  */
 FPG_MUST_CHECK int alloc_contig_range(struct pfn_range range, gfp_t gfp, pfn_t *blocker);
+FPG_MUST_CHECK int alloc_contig_range_report(struct pfn_range range, gfp_t gfp,
+					     struct migrate_result *result);
 
 /**
  * Give single pages back, all or none. Return: 0 | -EINVAL (one is not such a page; nothing

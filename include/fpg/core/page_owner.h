@@ -14,6 +14,8 @@ struct page_owner {
 	uint64_t alloc_pc, free_pc;
 	/** port_time_ticks() of the last of the two. */
 	uint64_t ticks;
+	/** When the pin that stands was taken (get_page); 0: it is not pinned. Atomic. */
+	uint64_t pin_ticks;
 	gfp_t gfp;
 	uint8_t order;
 	uint8_t hart;
@@ -23,7 +25,7 @@ struct page_owner {
 };
 
 /**
- * Take the array from memblock; before memblock_free_all(). Costs 32 bytes a frame of RAM.
+ * Take the array from memblock; before memblock_free_all(). Costs 40 bytes a frame of RAM.
  * Return: 0 | -ENOMEM (page_owner stays off, said in the log)
  */
 FPG_MUST_CHECK int page_owner_init(void);

@@ -45,7 +45,10 @@ enum palloc_caps {
 	PALLOC_CAP_SHRINK = 1 << 7,
 	/** Does its own synchronisation: the front end takes no lock. */
 	PALLOC_CAP_SELFLOCK = 1 << 8,
-	/** Frames are also counted by a parent instance. */
+	/**
+	 * Frames are also counted by a parent instance, from which alloc() and claim() claim them; `overlay` is
+	 * present. Without a parent it has its frames alone. Cannot be chosen as a zone's backend.
+	 */
 	PALLOC_CAP_OVERLAY = 1 << 9,
 	/**
 	 * Keeps its state in the frame table: free blocks are records in state FREE, and alloc()
@@ -78,6 +81,8 @@ struct palloc_geometry {
 	uint32_t harts;
 	/** Most disjoint ranges that will be added. */
 	uint32_t max_runs;
+	/** Overlays: frames are given out in multiples of 1 << granule_order. */
+	uint32_t granule_order;
 };
 
 struct palloc_run {
@@ -152,6 +157,52 @@ struct palloc_stats {
 
 struct palloc;
 
+/** What is in the way of a frame, for struct palloc_look. */
+enum palloc_look_cost {
+	PALLOC_LOOK_FREE,
+	/** It can be had by moving one page. */
+	PALLOC_LOOK_MOVABLE,
+	PALLOC_LOOK_BLOCKED,
+};
+
+/** How an overlay finds out what its parent's frames would cost. */
+struct palloc_look {
+	/** *@frames: how many from @f on are asked about; out: how many are alike, at least 1, perhaps more than that. */
+	enum palloc_look_cost (*look)(void *ctx, pfn_t f, uint64_t *frames);
+	void *ctx;
+	/** No window can cost less: the first one that costs no more is taken. */
+	uint64_t least;
+};
+
+/** Where a request could be served. */
+struct palloc_window {
+	struct pfn_range range;
+	/** Frames that have to be moved away. */
+	uint64_t cost;
+	/** When there is none: the longest run of frames that could be had, aligned as asked for. */
+	uint64_t suffice;
+	/** When there is none: the frame that ends that run, or keeps it from beginning; UINT64_MAX: the end of the span. */
+	pfn_t blocker;
+};
+
+/** What only overlays do. */
+struct palloc_overlay_ops {
+	/**
+	 * The window with the fewest frames to move, the lowest of equal ones. Changes nothing; calls may overlap with
+	 * others, so the answer may be out of date at once.
+	 * Return: 0 with *@out | -EBUSY (none; suffice and blocker are set) | -EINVAL (as alloc())
+	 */
+	int (*window)(const struct palloc *pa, const struct palloc_req *req,
+		      const struct palloc_look *look, struct palloc_window *out);
+	/** Note that the free frames @range are given out: the caller has, or is about to have, the parent's. Return: 0 | -EBUSY | -EINVAL */
+	int (*mark)(struct palloc *pa, struct pfn_range range);
+	/** Take a mark() back, or note that given-out frames are free: the parent's part is the caller's. Return: 0 | -EINVAL */
+	int (*unmark)(struct palloc *pa, struct pfn_range range);
+	/** All frames of @range are free to be given out, or all are given out. */
+	bool (*all_free)(const struct palloc *pa, struct pfn_range range);
+	bool (*all_given)(const struct palloc *pa, struct pfn_range range);
+};
+
 /** Return false to stop the walk. */
 typedef bool (*palloc_walk_fn)(void *ctx, const struct palloc_run *run);
 
@@ -224,6 +275,8 @@ struct palloc_ops {
 	void (*walk)(const struct palloc *pa, palloc_walk_fn fn, void *ctx);
 	/** Every invariant. Return: 0, or -EUCLEAN with a message in *@why. */
 	int (*check)(const struct palloc *pa, const char **why);
+	/** With OVERLAY. */
+	const struct palloc_overlay_ops *overlay;
 };
 
 enum palloc_state {
@@ -258,7 +311,12 @@ struct palloc {
 	/** The front end's: enum palloc_meta_source. */
 	uint8_t meta_source;
 	void *priv;
+	/** Overlays: whose frames they are; NULL: the overlay's alone. */
 	struct palloc *parent;
+	/** Overlays: see struct palloc_geometry. */
+	uint32_t granule_order;
+	/** Free frames in CMA pageblocks; kept by backends with CLASS. */
+	uint64_t cma_free_pages;
 	/** Migratetypes of the zone's pageblocks; outlives the instance. */
 	struct pageblock_map *pageblocks;
 	/**
@@ -271,3 +329,5 @@ struct palloc {
 
 /** Generated from Kconfig in listed order, NULL-terminated (tools/gen_registry.py). */
 extern const struct palloc_ops *const palloc_table[];
+/** The same of overlays. */
+extern const struct palloc_ops *const palloc_overlay_table[];

@@ -24,7 +24,7 @@ struct palloc_fault {
 FPG_MUST_CHECK int palloc_registry_validate(const struct palloc_ops *const *table,
 					    struct palloc_fault *fault);
 
-/** The backend called @name in palloc_table[], or NULL. @name may be NULL. */
+/** The backend called @name in palloc_table[], or else the overlay in palloc_overlay_table[], or NULL. @name may be NULL. */
 const struct palloc_ops *palloc_find(const char *name);
 
 /** "bootmem, buddy" into @buf, cut at its end. Return: @buf. */

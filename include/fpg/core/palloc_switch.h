@@ -36,8 +36,9 @@ struct palloc_switch_report {
  * @report  out, filled on every return
  * Context: any hart, not in a handler; no lock held; may not hold the other harts
  * Return:  0 (also when it serves already) | -ENODEV (before page_alloc_init()) | -ENOENT (no such backend) | -ENOTSUP
- *          (it can never take over) | -EBUSY (another switch is under way, or pageblocks have types that it cannot
- *          keep apart) | -ENOMEM (metadata or records); except for 0 everything is as before, and @report->why says why
+ *          (it can never take over) | -EBUSY (another switch is under way, pageblocks have types that it cannot
+ *          keep apart, or a page that a CMA area lent cannot be moved) | -ENOMEM (metadata, records, or no memory to
+ *          move what CMA areas lent to); except for 0 everything is as before, and @report->why says why
  * Source:  rules.md, Live switch
  */
 FPG_MUST_CHECK int palloc_switch(const char *name, struct palloc_switch_report *report);

@@ -66,6 +66,32 @@ enum zone_watermark {
 	NR_WMARK
 };
 
+/** Groups of pageblocks that compaction remembers something of. */
+#define COMPACT_HINTS 1024U
+
+/** Compaction's memory of a zone; zeroed: nothing is known. Whoever has made @busy 1 may use the rest, but for the deferral. */
+struct compact_state {
+	/** Somebody compacts the zone; atomic. */
+	uint32_t busy;
+	/** Deferral: requests passed over since it last did not help, of 1 << defer_shift; from order_failed on. */
+	uint32_t considered;
+	uint32_t defer_shift;
+	uint32_t order_failed;
+	/** Where the scanners go on: first frames of pageblocks; both 0: from the ends. */
+	uint64_t migrate_at;
+	uint64_t free_at;
+	/** Where free blocks are counted next, in zones too large to count all; atomic. */
+	uint64_t count_at;
+	/** Pages moved since the scanners were at the ends. */
+	uint64_t moved;
+	/**
+	 * Bit i: no block could be made free in the i-th group of pageblocks when it was last looked at, not even one of
+	 * the order hint_order.
+	 */
+	uint32_t hint_order;
+	uint64_t skip[COMPACT_HINTS / 64];
+};
+
 struct zone {
 	/** Guards the backend, free_pages and managed_pages. */
 	struct spinlock lock;
@@ -82,11 +108,16 @@ struct zone {
 	uint64_t watermark[NR_WMARK];
 	/** Pages kept from requests that could be served from a higher zone, by that zone. */
 	uint64_t lowmem_reserve[MAX_NR_ZONES];
-	/** WMARK_LOW, lowmem_reserve and highatomic_pages together, by the highest zone of a request. */
+	/**
+	 * WMARK_LOW, lowmem_reserve and highatomic_pages together, by the highest zone of a request; UINT64_MAX in a zone
+	 * with lent CMA areas. Computed by watermarks_setup().
+	 */
 	uint64_t low_keep[MAX_NR_ZONES];
 	/** Pages in HIGHATOMIC pageblocks, and how many there may be. */
 	uint64_t highatomic_pages;
 	uint64_t highatomic_most;
+	/** Pages of areas that are lent: in CMA pageblocks, free or not. */
+	uint64_t cma_pages;
 	/** Pageblocks that are ISOLATE: frees go past the per-hart caches while there are any. */
 	uint32_t isolated_blocks;
 	/** Its first per-hart cache; 0: it has none. */
@@ -102,6 +133,9 @@ struct zone {
 	struct palloc instances[2];
 	struct pageblock_map pageblocks;
 	struct frame_reserve reserve;
+	/** Somebody empties a range of it (core/contig.c), or changes what serves; atomic: zone_range_try(). */
+	uint32_t range_busy;
+	struct compact_state compact;
 };
 
 struct node {

@@ -148,6 +148,12 @@ FPG_MUST_CHECK int rmap_of(const struct page *page, struct mm **mm, vaddr_t *add
 FPG_MUST_CHECK int rmap_migrate_unmap(struct page *page);
 void rmap_migrate_remap(struct page *from, struct page *to);
 void rmap_migrate_undo(struct page *page);
+/**
+ * The same for @count neighbours from @first on, and for the pages @from[i] and @to[i]. *@done: how many were hidden, from
+ * the first on. Return: 0: all | of unmap for the first that was not
+ */
+FPG_MUST_CHECK int rmap_migrate_unmap_many(struct page *first, uint32_t count, uint32_t *done);
+void rmap_migrate_remap_many(struct page *const from[], struct page *const to[], uint32_t count);
 /** Fence what was unmapped since the last call, on the harts that used those spaces. */
 void rmap_migrate_fence(void);
 

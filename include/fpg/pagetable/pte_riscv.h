@@ -125,6 +125,13 @@ static inline pte_t pte_leaf(unsigned int level, phys_addr_t pa, uint32_t prot)
 			pte_prot_bits(prot) };
 }
 
+/** The same leaf, hidden or not, no part of one of 64 KiB, leading to @pa. */
+static inline pte_t pte_with_phys(unsigned int level, pte_t pte, phys_addr_t pa)
+{
+	(void)level;
+	return (pte_t){ (pte.v & ~PTE_PPN_MASK) | pa >> (PAGE_SHIFT - PTE_PPN_SHIFT) };
+}
+
 /** The same leaf, hidden or not, of 64 KiB or not, with other permissions. */
 static inline pte_t pte_with_prot(unsigned int level, pte_t pte, uint32_t prot)
 {

@@ -176,3 +176,112 @@ program shared
 6:	exit	1
 7:	exit	2
 program_end shared
+
+/*
+ * sums N: N rounds (0: until somebody writes to the first word of the data) over pages of its own. A page's words are a
+ * chain that begins with the number of the round, and the last one is their sum; every round checks what the last one left
+ * and writes all anew. Now and then a page is given back and had again. Where the pages are and the last round is left in
+ * the data, 16 bytes a hart from the 64th on.
+ */
+#define SUMS_PAGES 32
+#define SUMS_AGAIN 64			/* rounds between pages that are given back */
+program sums
+	mv	s1, a0
+	slli	t0, a1, 4
+	li	s3, USER_DATA_BASE + 64
+	add	s3, s3, t0
+	li	a0, 0
+	li	a1, SUMS_PAGES * PAGE
+	li	a2, PROT_RW
+	li	a3, 0
+	system	SYS_MMAP
+	bltz	a0, sums_no_memory
+	mv	s0, a0
+	sd	s0, 0(s3)
+	li	s2, 0
+	li	s6, PAGE
+	li	s7, SUMS_PAGES * PAGE
+	add	s5, s0, s7
+1:	mv	a0, s0
+2:	mv	a1, s2
+	jal	sums_check
+	addi	a1, s2, 1
+	jal	sums_fill
+	add	a0, a0, s6
+	bltu	a0, s5, 2b
+	addi	s2, s2, 1
+	andi	t0, s2, SUMS_AGAIN - 1
+	bnez	t0, 3f
+	srli	t0, s2, 6		/* SUMS_AGAIN is 1 << 6 */
+	andi	t0, t0, SUMS_PAGES - 1
+	mul	t0, t0, s6
+	add	s4, s0, t0
+	mv	a0, s4
+	mv	a1, s6
+	li	a2, PROT_RW
+	li	a3, MAP_FIXED
+	system	SYS_MMAP
+	bne	a0, s4, sums_no_memory
+	ld	t0, 0(s4)
+	bnez	t0, sums_wrong
+	mv	a1, s2
+	jal	sums_fill
+3:	bnez	s1, 4f
+	li	t0, USER_DATA_BASE
+	ld	t0, 0(t0)
+	beqz	t0, 1b
+	mv	s1, s2
+4:	bne	s2, s1, 1b
+	mv	a0, s0
+5:	mv	a1, s2
+	jal	sums_check
+	add	a0, a0, s6
+	bltu	a0, s5, 5b
+	sd	s2, 8(s3)
+	exit	0
+sums_wrong:
+	exit	1
+sums_no_memory:
+	exit	2
+
+	/* t0: the word after it, in the page at a0 */
+	.macro	next_word
+	slli	t4, t0, 2
+	add	t0, t0, t4
+	add	t0, t0, a0
+	.endm
+
+/* The page at a0 is as round a1 left it; nobody has written to it before round 1. */
+sums_check:
+	ld	t0, 0(a0)
+	bne	t0, a1, sums_wrong
+	beqz	a1, 2f
+	mv	t1, a0
+	mv	t2, t0
+	li	t3, PAGE / 8 - 2
+1:	next_word
+	addi	t1, t1, 8
+	ld	t5, 0(t1)
+	bne	t5, t0, sums_wrong
+	add	t2, t2, t5
+	addi	t3, t3, -1
+	bnez	t3, 1b
+	ld	t5, 8(t1)
+	bne	t5, t2, sums_wrong
+2:	ret
+
+sums_fill:
+	mv	t0, a1
+	sd	t0, 0(a0)
+	mv	t1, a0
+	mv	t2, t0
+	li	t3, PAGE / 8 - 2
+1:	next_word
+	addi	t1, t1, 8
+	sd	t0, 0(t1)
+	add	t2, t2, t0
+	addi	t3, t3, -1
+	bnez	t3, 1b
+	sd	t2, 8(t1)
+	ret
+program_end sums
