@@ -77,6 +77,9 @@ FPG_INIT static void read_device_tree(phys_addr_t a1)
 	pr_info("machine: %s, %" PRIu32 " hart%s",
 		memory.facts.model != NULL ? memory.facts.model : "no model in the device tree",
 		memory.facts.cpus_found, memory.facts.cpus_found == 1 ? "" : "s");
+	if (memory.board != NULL) {
+		boot_notice_board(memory.board);
+	}
 	boot_notice_unused(&memory.args);
 	boot_debug_facts(&memory.facts);
 }

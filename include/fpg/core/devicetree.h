@@ -272,6 +272,18 @@ const char *dt_node_path(const void *blob, int32_t node, char *buf, size_t buf_b
 /** The node that /chosen/stdout-path names, aliases and ":115200" resolved. Return: offset | -ENOENT */
 int32_t dt_stdout_node(const struct dt_facts *facts);
 
+/**
+ * The address by which the device at @node reaches [phys, phys + bytes): through the dma-ranges of the buses above it. A bus
+ * without dma-ranges, or with an empty one, changes nothing.
+ * Context: any; walks the tree once a level
+ * Return:  0 | -ERANGE: no entry of a bus, @where (out, its node), holds the range | -EINVAL: dma-ranges of @where is damaged
+ */
+FPG_MUST_CHECK int dt_phys_to_dma(const void *blob, int32_t node, struct phys_range phys,
+				  uint64_t *dma, int32_t *where);
+
+/** The node at an absolute path, or that an alias names. Walks the tree. Return: offset | -ENOENT */
+int32_t dt_node_by_path(const struct dt_facts *facts, const char *path);
+
 /** Warn about a node: its path, then the text. At most DT_MAX_WARNINGS about one blob are printed. -1: no node. */
 void dt_warn(struct dt_facts *facts, int32_t node, const char *fmt, ...) FPG_PRINTF(3, 4);
 
