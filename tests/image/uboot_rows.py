@@ -72,7 +72,7 @@ class Rows:
     def __init__(self, image, folder):
         self.image, self.folder = image, folder
         self.failed = 0
-        self.uboot = ""
+        self.uboot = self.version = ""
 
     def at(self, name):
         return os.path.join(self.folder, name)
@@ -96,8 +96,12 @@ class Rows:
             print("    " + "\n    ".join(text.split("\n")[-60:]))
         self.failed += bool(wrong)
 
-    def every(self, label):
-        """What each U-Boot is to do."""
+    def every(self, uboot):
+        """What each U-Boot is to do; what comes behind it uses the same."""
+        self.uboot = uboot
+        with open(uboot, "rb") as file:
+            found = re.search(rb"U-Boot (20\d\d\.\d\d)", file.read())
+        self.version = label = found.group(1).decode() if found else "unknown"
         run = self.boot(ARGS="palloc=bootmem it's $HOME ${bootdelay} $(bootdelay)", RUN="ledger", RAM="1G")
         self.row(f"arguments ({label})", run, 1024 * MIB, "U-Boot 20", "Found /extlinux/extlinux.conf",
                  "Starting kernel ...", "boot: Firstpage on hart", "loaded at 0x80200000", ": bootmem serves",
@@ -150,6 +154,12 @@ class Rows:
         cards.make(card, self.image, BOARD="visionfive2", RUN="ledger", **values)
         what = "with Debian's firmware" if firmware else "without firmware"
         self.row(f"visionfive2's card {what}", self.boot(DISK=card), 1024 * MIB, "Scanning virtio 0:3")
+        # Mainline's for this board boots by itself with this command, not by distro_bootcmd as that for QEMU.
+        if self.version >= "2025.01":
+            run = self.boot(typed("virtio scan", "bootflow scan"), DISK=card)
+            self.row("visionfive2's card, by bootflow scan", run, 1024 * MIB, "part_3' with extlinux")
+        else:
+            print(f"# skip u-boot visionfive2's card, by bootflow scan: for U-Boot 2025.01, this is {self.version}")
         # StarFive's v2021.10: what it has set before it runs boot2 (its starfive-visionfive2.h, load_sdk_uenv).
         run = self.boot(typed("setenv bootdev virtio; setenv devnum 0; setenv bootpart 3; setenv fdt_addr; virtio scan",
                               "fatload ${bootdev} ${devnum}:${bootpart} ${loadaddr} vf2_uEnv.txt",
@@ -175,10 +185,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         rows = Rows(args.image, folder)
         for uboot in args.uboots:
-            rows.uboot = uboot
-            with open(uboot, "rb") as file:
-                version = re.search(rb"U-Boot (20[\d.]+)", file.read())
-            rows.every(version.group(1).decode() if version else "no version")
+            rows.every(uboot)
         rows.arguments()
         rows.initrd()
         rows.device_tree()
