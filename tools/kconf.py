@@ -92,7 +92,7 @@ def make_text(value):
 
 
 def board_defaults(kconf):
-    """RUN_* and IMAGE_* for every board, as RUN_RAM_spike and so on; a value the user set counts for the chosen board only."""
+    """RUN_* and IMAGE_* for every board, as RUN_RAM_spike; a value the user set counts for the chosen board only."""
     lines = []
     choice = kconf.named_choices["BOARD_CHOICE"]
     runs = [s for s in kconf.unique_defined_syms if s.name.startswith(BOARD_DEFAULTS)]
