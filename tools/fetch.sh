@@ -60,7 +60,7 @@ fetch() {
 }
 
 # fetch_deb DEST FOLDER FILE: the files below FOLDER of the package $name, of which FILE is one, into DEST. DEST/.version
-# says which version they are.
+# says which version they are: $version, set before, too.
 fetch_deb() {
 	local up
 	[ "$(cat "$1/.version" 2>/dev/null)" != "$version" ] || return 0

@@ -32,6 +32,9 @@ check|cppcheck|cppcheck|cppcheck|cppcheck|static checks
 check|git|git|git|git|the list of files
 '
 
+# sgdisk and fsck.fat are not on everybody's path.
+PATH=$PATH:/usr/sbin:/sbin
+
 kconfig_python=/usr/bin/python3
 [ -x "$kconfig_python" ] || kconfig_python=python3
 

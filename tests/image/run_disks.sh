@@ -1,12 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# The disks and SD cards of make image: image_rows.py reads them back, uboot_rows.py boots them on QEMU through U-Boot.
+# run_disks.sh: the disks and SD cards of make image: image_rows.py reads them back, uboot_rows.py boots them on QEMU through U-Boot.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 O=${O:-build}
 python=${PYTHON:-python3}
 image=$O/firstpage.bin
 status=0
+export PATH=$PATH:/usr/sbin:/sbin
 
 firmware=
 if reason=$(tools/fetch_uboot starfive "$O/u-boot-starfive" 2>&1); then
