@@ -95,7 +95,7 @@ class Rows:
         self.compare("visionfive", self.card("visionfive", conf, **{"board.dtb": read(self.dtb)}), BOARD="visionfive",
                      ARGS="it's ${x} $(y)", DTB=self.dtb)
         conf = cards.extlinux("qemu_virt", "${firstpage_args}", "initrd /initrd")
-        self.compare("large-initrd", self.card("qemu_virt", conf, initrd=read(self.initrd)), INITRD=self.initrd)
+        self.compare("large-initrd", self.card("qemu_virt", conf, initrd=read(self.initrd)), ARGS="  ", INITRD=self.initrd)
 
     def same_bytes(self):
         """From another folder, a second later, in another time zone: the same; another date: another."""
