@@ -22,6 +22,7 @@
 	X(P_ALIGNMENT, "alignment")                    \
 	X(P_ALLOC_RANGES, "alloc-ranges")              \
 	X(P_BOOTARGS, "bootargs")                      \
+	X(P_BIG_ENDIAN, "big-endian")                  \
 	X(P_COMPATIBLE, "compatible")                  \
 	X(P_DEVICE_TYPE, "device_type")                \
 	X(P_DISTANCE_MATRIX, "distance-matrix")        \
@@ -44,6 +45,9 @@
 	X(P_ISA_BASE, "riscv,isa-base")                \
 	X(P_ISA_EXTENSIONS, "riscv,isa-extensions")    \
 	X(P_RNG_SEED, "rng-seed")                      \
+	X(P_REG_SHIFT, "reg-shift")                    \
+	X(P_REG_IO_WIDTH, "reg-io-width")              \
+	X(P_REG_OFFSET, "reg-offset")                  \
 	X(P_SIZE, "size")                              \
 	X(P_STATUS, "status")                          \
 	X(P_STDOUT_PATH, "stdout-path")                \

@@ -1,1 +1,1 @@
-target-obj-y += platform/boards/poweroff.o
+target-obj-y += platform/boards/mmio.o platform/boards/poweroff.o

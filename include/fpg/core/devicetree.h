@@ -272,6 +272,25 @@ const char *dt_node_path(const void *blob, int32_t node, char *buf, size_t buf_b
 /** The node that /chosen/stdout-path names, aliases and ":115200" resolved. Return: offset | -ENOENT */
 int32_t dt_stdout_node(const struct dt_facts *facts);
 
+/** The console's device: the node that /chosen/stdout-path names, when port_console_driver() knows it. */
+struct dt_console {
+	int32_t node;
+	/** What follows the colon of stdout-path, "115200n8", or NULL. For people: the firmware has set the line up. */
+	const char *options;
+	struct port_console port;
+};
+
+/**
+ * Find it, with its registers as the CPU sees them: reg through the ranges of all its parents, reg-offset added. A node
+ * that cannot be used is warned about, by the property and value that are to blame.
+ *
+ * @console  out; node and options are set with -ENOTSUP and -EINVAL, too (node -1: there is none)
+ * Context:  boot hart only (the walk's state is static), after the memory list is complete
+ * Return:   0 | -ENOENT (no stdout-path, or it names no node) | -ENOTSUP (no driver for it) | -EINVAL (warned about)
+ * Source:   Linux Documentation/devicetree/bindings/serial/8250.yaml; Devicetree v0.4, 3.6 (/chosen), 2.3.4 to 2.3.8
+ */
+FPG_MUST_CHECK int dt_console(struct dt_facts *facts, struct dt_console *console);
+
 /** Warn about a node: its path, then the text. At most DT_MAX_WARNINGS about one blob are printed. -1: no node. */
 void dt_warn(struct dt_facts *facts, int32_t node, const char *fmt, ...) FPG_PRINTF(3, 4);
 
