@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <libfdt.h>
 #include <string.h>
 
 /** A property of one number; @absent where there is none. Return: false, with a warning, when it is none, or above @most */
@@ -128,26 +129,106 @@ FPG_INIT static int read_node(struct dt_facts *facts, const struct dt_walk *w,
 		       -EINVAL;
 }
 
-FPG_INIT int dt_console(struct dt_facts *facts, struct dt_console *console)
+/* ---- which node ---- */
+
+FPG_INIT static size_t word_bytes(const char *path)
 {
-	*console = (struct dt_console){ .node = dt_stdout_node(facts) };
-	const char *path = facts->chosen.stdout_path;
-	if (console->node < 0) {
-		console->node = -1;
-		if (path != NULL && path[0] != '\0') {
-			dt_warn(facts, facts->chosen.node, "stdout-path \"%s\" names no node",
-				path);
+	return strcspn(path, "/:");
+}
+
+/** What stands between words, and the step from an alias to what follows it. */
+FPG_INIT static void to_next_word(struct dt_console_path *p)
+{
+	p->rest += strspn(p->rest, "/");
+	if (word_bytes(p->rest) == 0 && p->then != NULL) {
+		p->rest = p->then + strspn(p->then, "/");
+		p->then = NULL;
+	}
+}
+
+/** From an alias, or from the root. Return: false when there is no such alias */
+FPG_INIT static bool begin_path(struct dt_facts *facts, const char *path)
+{
+	struct dt_console_path *p = &facts->console;
+	*p = (struct dt_console_path){ .rest = path };
+	if (path[0] != '/') {
+		int bytes;
+		const char *alias = facts->aliases < 0 ?
+					    NULL :
+					    fdt_getprop_namelen(facts->blob, facts->aliases, path,
+								(int)word_bytes(path), &bytes);
+		if (alias == NULL || bytes < 2 || alias[0] != '/' || alias[bytes - 1] != '\0') {
+			return false;
 		}
+		p->rest = alias;
+		p->then = path + word_bytes(path);
+	}
+	to_next_word(p);
+	return true;
+}
+
+/** A name without an address is enough (Devicetree v0.4, 2.2.3). */
+FPG_INIT static bool names(const struct dt_walk *w, const char *word, size_t bytes)
+{
+	return strncmp(w->name, word, bytes) == 0 &&
+	       (w->name[bytes] == '\0' ||
+		(bytes == w->base_name_bytes && memchr(word, '@', bytes) == NULL));
+}
+
+/** The walk came to a node: is it the next one on the way down? */
+FPG_INIT static void follow(struct dt_console_path *p, const struct dt_walk *w)
+{
+	const size_t bytes = word_bytes(p->rest);
+	if (p->found || (uint32_t)w->depth != p->depth + 1 || p->depth == DT_CONSOLE_DEPTH ||
+	    (p->depth != 0 && dt_parent(w)->node != p->node[p->depth - 1]) || bytes == 0 ||
+	    !names(w, p->rest, bytes)) {
+		return;
+	}
+	p->node[p->depth++] = w->node;
+	p->rest += bytes;
+	to_next_word(p);
+	p->found = word_bytes(p->rest) == 0;
+}
+
+FPG_INIT void dt_collect_console(struct dt_facts *facts, const struct dt_walk *w)
+{
+	const char *path = facts->chosen.stdout_path;
+	if (path == NULL || path[0] != '/') {
+		return;
+	}
+	if (facts->console.rest == NULL && !begin_path(facts, path)) {
+		return;
+	}
+	follow(&facts->console, w);
+}
+
+/** For an alias, and where /chosen came after the node. */
+FPG_INIT static bool search(struct dt_facts *facts)
+{
+	struct dt_walk *w = dt_walk_begin(facts->blob);
+	if (!begin_path(facts, facts->chosen.stdout_path)) {
+		return false;
+	}
+	while (!facts->console.found && dt_walk_next(w)) {
+		follow(&facts->console, w);
+	}
+	return facts->console.found;
+}
+
+FPG_INIT int dt_console(struct dt_facts *facts, struct port_console *console)
+{
+	const char *path = facts->chosen.stdout_path;
+	*console = (struct port_console){ 0 };
+	if (path == NULL || path[0] == '\0') {
 		return -ENOENT;
 	}
-	const char *colon = strchr(path, ':');
-	console->options = colon != NULL && colon[1] != '\0' ? colon + 1 : NULL;
-	struct dt_walk *w = dt_walk_begin(facts->blob);
-	while (dt_walk_next(w)) {
-		if (w->node == console->node) {
-			return read_node(facts, w, &console->port);
-		}
+	if (!facts->console.found && !search(facts)) {
+		dt_warn(facts, facts->chosen.node, "stdout-path \"%s\" names no device", path);
+		return -ENOENT;
 	}
-	dt_warn(facts, console->node, "lies too deep in the tree: not the console");
-	return -EINVAL;
+	struct dt_walk *w = dt_walk_begin(facts->blob);
+	if (!dt_walk_down(w, facts->console.node, facts->console.depth)) {
+		return -ENOENT;
+	}
+	return read_node(facts, w, console);
 }

@@ -123,6 +123,9 @@ struct dt_walk *dt_walk_begin(const void *blob);
 /** Go to the next node. Return: false at the end. */
 bool dt_walk_next(struct dt_walk *w);
 
+/** Go from the root down a chain of nodes, by their offsets; @depth 1 is a child of the root. Return: false when damaged */
+bool dt_walk_down(struct dt_walk *w, const int32_t *nodes, uint32_t depth);
+
 static inline bool dt_has(const struct dt_walk *w, enum dt_prop p)
 {
 	return w->present >> p & 1;
@@ -210,6 +213,8 @@ void dt_collect_chosen(struct dt_facts *facts, const struct dt_walk *w);
 void dt_collect_cpu(struct dt_facts *facts, const struct dt_walk *w);
 void dt_collect_distances(struct dt_facts *facts, const struct dt_walk *w);
 void dt_collect_poweroff(struct dt_facts *facts, const struct dt_walk *w);
+/** Compare each node that comes by with the path of the console. */
+void dt_collect_console(struct dt_facts *facts, const struct dt_walk *w);
 
 /** numa-node-id of a node: -1 when absent; warned about and -1 when too large. */
 int32_t dt_numa_node(struct dt_facts *facts, const struct dt_walk *w);

@@ -35,28 +35,29 @@ FPG_INIT static const char *reason(int err)
 
 FPG_INIT void boot_set_console(struct boot_memory *bm)
 {
-	char path[DT_PATH_BYTES];
-	struct dt_console uart;
+	const char *path = bm->facts.chosen.stdout_path;
+	struct port_console uart;
 	if (bm->args.firmware_console) {
 		pr_info("console: %s (console=sbi)", port_console_name());
 		return;
 	}
 	int err = dt_console(&bm->facts, &uart);
-	(void)dt_node_path(bm->facts.blob, uart.node, path, sizeof(path));
-	if (err == -ENOTSUP) {
-		pr_info("console: %s (%s: no driver)", port_console_name(), path);
-		return;
-	}
 	if (err == 0) {
-		err = port_set_console(&uart.port);
+		err = port_set_console(&uart);
 		if (err != 0) {
-			pr_warn("%s at %#" PRIx64 ": %s", path, uart.port.base, reason(err));
+			pr_warn("stdout-path %s, registers at %#" PRIx64 ": %s", path, uart.base,
+				reason(err));
 		}
 	}
-	if (err != 0) {
+	switch (err) {
+	case 0:
+		pr_info("console: %s (%s)", port_console_name(), path);
+		break;
+	case -ENOTSUP:
+		pr_info("console: %s (%s: no driver)", port_console_name(), path);
+		break;
+	default:
 		pr_info("console: %s", port_console_name());
-		return;
+		break;
 	}
-	pr_info("console: %s (%s%s%s)", port_console_name(), path, uart.options != NULL ? ", " : "",
-		uart.options != NULL ? uart.options : "");
 }

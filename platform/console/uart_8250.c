@@ -78,12 +78,12 @@ static uint64_t bytes_up_to(const struct port_console *how, unsigned int reg)
 	return ((uint64_t)reg << how->reg_shift) + width;
 }
 
-static uint64_t bytes_8250(const struct port_console *how)
+static uint64_t ns16550_bytes(const struct port_console *how)
 {
 	return bytes_up_to(how, LSR);
 }
 
-static uint64_t bytes_dw_apb(const struct port_console *how)
+static uint64_t dw_apb_bytes(const struct port_console *how)
 {
 	return bytes_up_to(how, USR);
 }
@@ -110,7 +110,7 @@ static bool close_divisor_latch(struct uart *uart)
 	return false;
 }
 
-static int probe(struct uart *uart)
+static int ns16550_probe(struct uart *uart)
 {
 	/* Never all at once in a device; where there is none, many buses read as ones. */
 	if (line_status(uart) == 0xff) {
@@ -119,17 +119,17 @@ static int probe(struct uart *uart)
 	return close_divisor_latch(uart) ? 0 : -EIO;
 }
 
-static bool ready(struct uart *uart)
+static bool ns16550_ready(struct uart *uart)
 {
 	return line_status(uart) & LSR_THRE;
 }
 
-static void put(struct uart *uart, unsigned char c)
+static void ns16550_put(struct uart *uart, unsigned char c)
 {
 	reg_write(uart, THR, c);
 }
 
-static int get(struct uart *uart)
+static int ns16550_get(struct uart *uart)
 {
 	if (!(line_status(uart) & LSR_DR)) {
 		return -1;
@@ -141,28 +141,28 @@ static int get(struct uart *uart)
 	return bad ? -1 : c;
 }
 
-static const char *const names_8250[] = { "ns16550a", "ns16550", NULL };
+static const char *const ns16550_names[] = { "ns16550a", "ns16550", NULL };
 
 const struct uart_driver uart_8250 = {
-	.compatible = names_8250,
-	.bytes_needed = bytes_8250,
-	.bytes_wanted = bytes_8250,
-	.probe = probe,
-	.ready = ready,
-	.put = put,
-	.get = get,
+	.compatible = ns16550_names,
+	.bytes_needed = ns16550_bytes,
+	.bytes_wanted = ns16550_bytes,
+	.probe = ns16550_probe,
+	.ready = ns16550_ready,
+	.put = ns16550_put,
+	.get = ns16550_get,
 };
 
-static const char *const names_dw_apb[] = { "snps,dw-apb-uart", "starfive,jh7100-uart",
+static const char *const dw_apb_names[] = { "snps,dw-apb-uart", "starfive,jh7100-uart",
 					    "starfive,jh7100-hsuart", "starfive,jh7110-uart",
 					    NULL };
 
 const struct uart_driver uart_dw_apb = {
-	.compatible = names_dw_apb,
-	.bytes_needed = bytes_8250,
-	.bytes_wanted = bytes_dw_apb,
-	.probe = probe,
-	.ready = ready,
-	.put = put,
-	.get = get,
+	.compatible = dw_apb_names,
+	.bytes_needed = ns16550_bytes,
+	.bytes_wanted = dw_apb_bytes,
+	.probe = ns16550_probe,
+	.ready = ns16550_ready,
+	.put = ns16550_put,
+	.get = ns16550_get,
 };

@@ -19,19 +19,19 @@
 #define RXDATA_EMPTY (1U << 31)
 #define TXCTRL_TXEN  1U
 
-static uint32_t reg_read(const struct uart *uart, unsigned int reg)
+static uint32_t sifive_read(const struct uart *uart, unsigned int reg)
 {
 	return mmio_read(uart->base + reg, sizeof(uint32_t));
 }
 
-static uint64_t bytes(const struct port_console *how)
+static uint64_t sifive_bytes(const struct port_console *how)
 {
 	return how->base % sizeof(uint32_t) == 0 ? TXCTRL + sizeof(uint32_t) : 0;
 }
 
-static int probe(struct uart *uart)
+static int sifive_probe(struct uart *uart)
 {
-	const uint32_t control = reg_read(uart, TXCTRL);
+	const uint32_t control = sifive_read(uart, TXCTRL);
 	if (control == UINT32_MAX) {
 		return -ENODEV;
 	}
@@ -39,31 +39,31 @@ static int probe(struct uart *uart)
 	return control & TXCTRL_TXEN ? 0 : -EIO;
 }
 
-static bool ready(struct uart *uart)
+static bool sifive_ready(struct uart *uart)
 {
-	return !(reg_read(uart, TXDATA) & TXDATA_FULL);
+	return !(sifive_read(uart, TXDATA) & TXDATA_FULL);
 }
 
-static void put(struct uart *uart, unsigned char c)
+static void sifive_put(struct uart *uart, unsigned char c)
 {
 	mmio_write(uart->base + TXDATA, sizeof(uint32_t), c);
 }
 
-static int get(struct uart *uart)
+static int sifive_get(struct uart *uart)
 {
-	const uint32_t data = reg_read(uart, RXDATA);
+	const uint32_t data = sifive_read(uart, RXDATA);
 	return data & RXDATA_EMPTY ? -1 : (int)(data & 0xff);
 }
 
-static const char *const names[] = { "sifive,uart0", "sifive,fu540-c000-uart",
-				     "sifive,fu740-c000-uart", NULL };
+static const char *const sifive_names[] = { "sifive,uart0", "sifive,fu540-c000-uart",
+					    "sifive,fu740-c000-uart", NULL };
 
 const struct uart_driver uart_sifive = {
-	.compatible = names,
-	.bytes_needed = bytes,
-	.bytes_wanted = bytes,
-	.probe = probe,
-	.ready = ready,
-	.put = put,
-	.get = get,
+	.compatible = sifive_names,
+	.bytes_needed = sifive_bytes,
+	.bytes_wanted = sifive_bytes,
+	.probe = sifive_probe,
+	.ready = sifive_ready,
+	.put = sifive_put,
+	.get = sifive_get,
 };
