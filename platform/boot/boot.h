@@ -60,6 +60,9 @@ void boot_start_objects(const struct boot_memory *bm, const struct kernel_map *m
 struct port_board;
 void boot_notice_board(const struct port_board *board);
 
+/** The UART of /chosen/stdout-path becomes the console, if it can and console= does not say otherwise; the log tells. */
+void boot_set_console(struct boot_memory *bm);
+
 /** Log a line for each boot argument that is well-formed, and that this build does not act on. */
 void boot_notice_unused(const struct bootargs *args);
 

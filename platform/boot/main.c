@@ -128,6 +128,7 @@ FPG_INIT static void switch_tables(void)
 {
 	boot_stage_set(STAGE_PAGING);
 	boot_switch_tables(&memory, &map, &image);
+	boot_set_console(&memory);
 	if (ledger_reserve_memory() != 0) {
 		pr_warn("no memory for ledger snapshots: later ones may be missing");
 	}

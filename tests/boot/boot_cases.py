@@ -97,6 +97,15 @@ def totalsize_cut(blob):
     return blob[:len(blob) // 2]
 
 
+def serial_at(address):
+    """The console's UART, where QEMU virt has none."""
+    def spoil(blob):
+        was, to = (struct.pack(">4I", 0, at, 0, 0x100) for at in (0x10000000, address))
+        assert blob.count(was) == 1
+        return blob.replace(was, to)
+    return spoil
+
+
 def as_it_is(blob):
     return blob
 
@@ -163,6 +172,22 @@ def cases(image_bytes):
         Case("totalsize_is_4_gib", r"device tree totalsize 0xffffffff is more than", 2,
              spoil=put(TOTALSIZE, 0xffffffff)),
         Case("structure_block_lies_outside", DAMAGED, 2, spoil=put(OFF_STRUCT, 0x7ffffff8)),
+    ]
+    uart = r"warning: stdout-path /soc/serial@10000000, registers at 0x%x: %s"
+    blobs += [
+        Case("a_uart_that_firmware_keeps_is_not_the_console",
+             [uart % (0x2000000, "an access to its registers trapped"), r"boot: console: sbi", EXACT], 0,
+             spoil=serial_at(0x2000000)),
+        # The configuration of a PCI device that is not there reads as ones; the host bridge's has zeros in the right places.
+        Case("a_uart_that_is_not_there_is_not_the_console",
+             [uart % (0x30008000, "nothing answers there"), r"boot: console: sbi", EXACT], 0,
+             spoil=serial_at(0x30008000)),
+        Case("a_uart_that_is_never_ready_is_not_the_console",
+             [uart % (0x30000000, "it takes no characters"), r"boot: console: sbi", EXACT], 0,
+             spoil=serial_at(0x30000000)),
+        Case("a_uart_in_ram_is_not_the_console",
+             [r"serial@10000000: reg 0x81000000\+0x100 lies in RAM at 0x80000000", r"boot: console: sbi", EXACT], 0,
+             spoil=serial_at(0x81000000)),
     ]
     trap = r"panic: .*%s"
     crashes = [
