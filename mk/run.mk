@@ -13,6 +13,7 @@ run: export FPG_ARGS := $(value ARGS)
 run: export FPG_RUN := $(value RUN)
 run: export FPG_QEMU_ARGS := $(value QEMU_ARGS)
 run: export FPG_OPENSBI := $(value OPENSBI)
+run: export FPG_INSTRUCTIONS := $(value INSTRUCTIONS)
 run: export FPG_IMAGE := $(O)/firstpage.bin
 run: export TIMEOUT := $(TIMEOUT)
 run:
