@@ -98,7 +98,7 @@ class Machines:
         if row.board == "spike-isa":
             needs.append("spike")
         if row.overlay:
-            needs += ["dtc", "fdtoverlay"]
+            needs += ["dtc", "fdtoverlay", "fdtput"]
         if row.chain:
             needs += self.chains[row.chain].needs
         for need in needs:
@@ -173,6 +173,8 @@ class Machines:
             loader.qemu_blob(command, base)
         tool(["dtc", "-q", "-@", "-O", "dtb", "-o", overlay, os.path.join(HERE, row.overlay)])
         tool(["fdtoverlay", "-i", base, "-o", out, overlay])
+        for dropped in row.drop:
+            tool(["fdtput", "-d", out, *dropped.split()])
         return out
 
     def through_loader(self, row, env):

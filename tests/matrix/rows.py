@@ -69,6 +69,8 @@ class Row:
     # An overlay for the simulator's device tree, and who sees the changed one: the firmware too, or the payload only.
     overlay: str = ""
     overlay_for: str = "firmware"
+    # "NODE PROPERTY" to take away from it.
+    drop: list = field(default_factory=list)
     needs: list = field(default_factory=list)
     timeout: int = 240
     # What must come.
@@ -113,7 +115,7 @@ class Row:
 
 TYPES = {"name": str, "about": str, "board": str, "firmware": list, "ci": (bool, list), "ram": str, "harts": int,
          "args": str, "run": str, "extra": str, "numa": int, "chain": str, "load": int, "boot_hart": int,
-         "dtb": (str, int), "overlay": str, "overlay_for": str, "needs": list, "timeout": int, "status": int,
+         "dtb": (str, int), "overlay": str, "overlay_for": str, "drop": list, "needs": list, "timeout": int, "status": int,
          "mode": str, "online": int, "hart_ids": list, "console": str, "ram_bytes": int, "ledger": bool,
          "expect": list, "never": str}
 
@@ -134,6 +136,10 @@ def check(row):
         raise BadTable(f"overlay_for '{row.overlay_for}' is neither firmware nor payload")
     if isinstance(row.dtb, str) and row.dtb not in PLACES:
         raise BadTable(f"dtb '{row.dtb}' is none of {', '.join(PLACES)}, and no address")
+    if row.drop and not row.overlay:
+        raise BadTable("drop is for a tree with an overlay")
+    if row.overlay_for == "payload" and row.board == "spike-isa":
+        raise BadTable("Spike puts no tree beside the image: overlay_for = firmware")
     if row.overlay_for == "payload" and row.dtb is None:
         raise BadTable("a tree for the payload needs a place: dtb")
     if ":" in row.ram and row.board != "spike-isa":
