@@ -82,7 +82,7 @@ class Row:
     ram_bytes: int = 0
     ledger: bool = True
     expect: list = field(default_factory=list)
-    never: str = "panic|warning:|MISMATCH"
+    never: str = r"panic|\] \S+: warning:|MISMATCH"
     # Set for each firmware.
     with_firmware: Firmware = None
 
