@@ -15,11 +15,11 @@ def clean(raw):
     return re.sub(r"^system_opcode_insn: Invalid opcode for CSR read/write instruction", "", text, flags=re.M)
 
 
-def seen_firmware(text):
-    """What ran before the image, as its banners say."""
+def seen_firmware(row, text):
+    """What ran before the image, as its banners say; without one, the table's name for it."""
     names = [f"{name} {version}" for name, pattern in (("OpenSBI", r"^OpenSBI v(\S+)"), ("U-Boot", r"^U-Boot (\d\S*)"))
              for version in re.findall(pattern, text, re.M)[:1]]
-    return ", ".join(names) or "-"
+    return ", ".join(names) or row.with_firmware.name
 
 
 def hart_count(text):

@@ -53,11 +53,12 @@ class Once:
     def __init__(self, ask):
         self.ask, self.known, self.lock = ask, {}, threading.Lock()
 
-    def __call__(self, key):
+    def __call__(self, key=None):
+        name = getattr(key, "name", key)
         with self.lock:
-            if key not in self.known:
-                self.known[key] = self.ask(key)
-            return self.known[key]
+            if name not in self.known:
+                self.known[name] = self.ask(key)
+            return self.known[name]
 
 
 class Machines:
@@ -82,10 +83,10 @@ class Machines:
             file.write(b"0123456789abcdef" * 65536)
         return self.path("initrd")
 
-    def _assemble(self, source):
-        elf, flat = self.path(source + ".elf"), self.path(source + ".bin")
+    def _assemble(self, firmware):
+        elf, flat = self.path(f"firmware-{firmware.name}.elf"), self.path(f"firmware-{firmware.name}.bin")
         tool([loader.CROSS + "gcc", "-march=rv64imac_zicsr_zifencei", "-mabi=lp64", "-nostdlib", "-static",
-              "-Wl,-Ttext=0x80000000", "-Wl,--build-id=none", "-o", elf, os.path.join(HERE, source)])
+              "-Wl,-Ttext=0x80000000", "-Wl,--build-id=none", *firmware.flags, "-o", elf, os.path.join(HERE, firmware.source)])
         tool([loader.CROSS + "objcopy", "-O", "binary", elf, flat])
         return flat
 
@@ -107,7 +108,7 @@ class Machines:
         if firmware.variable and not os.environ.get(firmware.variable):
             return f"no {firmware.variable}=<{firmware.about}>"
         if firmware.found == "fetched":
-            reason = self.fetched("")
+            reason = self.fetched()
             if reason:
                 return f"no OpenSBI {firmware.name}: {reason}"
         return None
@@ -118,7 +119,7 @@ class Machines:
         if firmware.variable:
             return os.environ[firmware.variable]
         if firmware.source:
-            return self.assembled(firmware.source)
+            return self.assembled(firmware)
         if firmware.found == "fetched":
             return os.path.join(self.opensbi, "fw_jump.elf" if row.board == "spike-isa" else "fw_dynamic.bin")
         return ""
@@ -144,7 +145,7 @@ class Machines:
         """What run-board is told."""
         env = {k: v for k, v in os.environ.items() if not k.startswith("FPG_")}
         run = "; ".join(part for part in (row.run, QUESTIONS if row.ledger else "") if part)
-        extra = [row.extra.format(initrd=self.initrd("") if "{initrd}" in row.extra else "")]
+        extra = [row.extra.format(initrd=self.initrd() if "{initrd}" in row.extra else "")]
         if row.numa:
             extra.append(numa(row.numa, (row.total_ram() >> 20) // row.numa))
         env |= {"FPG_BOARD": row.board, "FPG_RAM": row.ram, "FPG_HARTS": str(row.harts), "FPG_ARGS": row.args,
@@ -187,12 +188,12 @@ class Machines:
         if row.board == "spike-isa":
             env["FPG_IMAGE"] = self.path(f"{row.id}.joined")
             with open(env["FPG_IMAGE"], "wb") as file:
-                file.write(loader.joined(self.stub(""), params, self.image, load - start))
+                file.write(loader.joined(self.stub(), params, self.image, load - start))
             return
         block = self.path(f"{row.id}.params")
         with open(block, "wb") as file:
             file.write(params)
-        env["FPG_IMAGE"] = self.stub("")
+        env["FPG_IMAGE"] = self.stub()
         options = loader.placed(block, start + loader.PARAMS) + loader.placed(self.image, load)
         if changed:
             options += loader.placed(changed, dtb)

@@ -71,7 +71,7 @@ class Runner:
         why = judge.judge(row, text, done.returncode, load, dtb)
         if {before, sum_of(self.image)} != {self.sum}:
             why.append(f"{self.image} is not the image that this run began with")
-        return Result(row, "FAILED" if why else "ok", time.monotonic() - begin, why, judge.seen_firmware(text), log)
+        return Result(row, "FAILED" if why else "ok", time.monotonic() - begin, why, judge.seen_firmware(row, text), log)
 
 
 def in_order(chosen, runner, jobs, report):

@@ -30,8 +30,9 @@ class Firmware:
     # The environment's variable that holds the file, and what it must be.
     variable: str = ""
     about: str = ""
-    # An assembly file beside the table.
+    # An assembly file beside the table, and its assembler's options.
     source: str = ""
+    flags: list = field(default_factory=list)
     # What a row's console is called under it, unless the row says so itself.
     console: str = ""
 
