@@ -62,7 +62,7 @@ def places_wrong(row, text, load, dtb):
     if not booted or not tree:
         yield "no line says where the image and its device tree are"
         return
-    if load is not None and int(booted.group(2), 16) != load:
+    if int(booted.group(2), 16) != load:
         yield f"loaded at {booted.group(2)} instead of {load:#x}"
     if dtb is not None and int(tree.group(1), 16) != dtb:
         yield f"device tree at {tree.group(1)} instead of {dtb:#x}"

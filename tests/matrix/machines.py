@@ -18,7 +18,7 @@ import loader  # noqa: E402  the test loader's folder must be known first
 RUN_BOARD = "tools/run-board"
 # The default questions. The first three make the ledger hold more than free memory.
 QUESTIONS = "alloc 0 5; alloc 6; alloc 10; harts; pagetable; json on; harts; ledger; json off; ledger"
-# Both firmwares start what is behind them here, seen from the beginning of RAM.
+# All firmwares, and U-Boot, start the image here, seen from the beginning of RAM.
 NEXT = 0x200000
 TOP_ROOM = 0x4000
 
@@ -64,18 +64,24 @@ class Once:
 class Machines:
     """Everything that the rows share, in a folder of the build."""
 
-    def __init__(self, image, folder, opensbi, chains):
-        self.image, self.folder, self.opensbi, self.chains = image, folder, opensbi, chains
-        self.fetched = Once(self._fetch)
+    def __init__(self, build, chains):
+        self.build, self.chains = build, chains
+        self.image, self.folder = os.path.join(build, "firstpage.bin"), os.path.join(build, "matrix")
+        self.opensbi = os.path.join(build, "opensbi")
+        os.makedirs(self.folder, exist_ok=True)
+        self.fetched = Once(lambda _key: self._succeeds(["tools/fetch_opensbi", self.opensbi]))
+        self.ready = Once(lambda chain: self._succeeds([word.format(build=build) for word in chain.ready]))
         self.assembled = Once(self._assemble)
-        self.stub = Once(lambda _key: loader.build_stub(folder))
+        self.stub = Once(lambda _key: loader.build_stub(self.folder))
         self.initrd = Once(self._initrd)
 
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def _fetch(self, _key):
-        done = subprocess.run(["tools/fetch_opensbi", self.opensbi], capture_output=True, text=True, check=False)
+    @staticmethod
+    def _succeeds(command):
+        """Return: None, or the last line of what the command complained about."""
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         return None if done.returncode == 0 else (done.stderr.strip().splitlines() or ["it failed"])[-1]
 
     def _initrd(self, _key):
@@ -105,6 +111,10 @@ class Machines:
         for need in needs:
             if not (glob.glob(need) if "/" in need else shutil.which(need)):
                 return f"no {need}"
+        if row.chain and self.chains[row.chain].ready:
+            reason = self.ready(self.chains[row.chain])
+            if reason:
+                return f"no {row.chain}: {reason}"
         if firmware.variable and not os.environ.get(firmware.variable):
             return f"no {firmware.variable}=<{firmware.about}>"
         if firmware.found == "fetched":
@@ -127,9 +137,9 @@ class Machines:
     # ---- addresses ----------------------------------------------------------------------------------------------
 
     def places(self, row):
-        """Return: where the image and the device tree must be found, None where the firmware decides."""
+        """Return: where the image must be found, and its device tree; None where the firmware decides."""
         base, size = row.regions()[0]
-        load = row.load or (base + 2 * NEXT if row.by_loader else base + NEXT if not row.chain else None)
+        load = row.load or (base + 2 * NEXT if row.by_loader else base + NEXT)
         dtb = row.dtb
         if dtb == "middle":
             dtb = base + size // 2
@@ -152,7 +162,7 @@ class Machines:
                 "FPG_RUN": run, "FPG_OPENSBI": self.firmware_file(row), "FPG_IMAGE": self.image,
                 "TIMEOUT": os.environ.get("TIMEOUT") or str(row.timeout)}
         if row.chain:
-            env |= self.chains[row.chain].env
+            env |= {name: value.format(build=self.build) for name, value in self.chains[row.chain].env.items()}
         if row.overlay and row.overlay_for == "firmware":
             dtb = self.changed_tree(row, {**env, "FPG_QEMU_ARGS": " ".join(extra)})
             extra.append(f"--dtb={dtb}" if row.board == "spike-isa" else f"-dtb {dtb}")

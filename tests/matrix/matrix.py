@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""matrix.py [--image BIN] [--work DIR] [--ci] [--lines] [--list] [WORD...]: run the boot matrix and print a table.
+"""matrix.py [--build DIR] [--ci] [--lines] [--list] [WORD...]: run the boot matrix on DIR/firstpage.bin, print a table.
 
 Rows are those of matrix.toml; a WORD selects rows that have it in their name, board, firmware or chain. --ci: only what make
 check runs; --lines: `ok - name` lines instead of the table. One image boots in all rows: its sum is printed, and looked
@@ -25,7 +25,7 @@ import judge  # noqa: E402
 import machines  # noqa: E402
 import rows as table  # noqa: E402
 
-# A row with more harts, or through a slow simulator's many, has the computer to itself.
+# A row with more harts has the computer to itself.
 SHARED_HARTS = 4
 LAST_LINES = 12
 
@@ -46,8 +46,8 @@ class Result:
 class Runner:
     """Runs rows with one image."""
 
-    def __init__(self, made, image):
-        self.made, self.image, self.sum = made, image, sum_of(image)
+    def __init__(self, made):
+        self.made, self.image, self.sum = made, made.image, sum_of(made.image)
 
     def run(self, row):
         missing = self.made.missing(row)
@@ -135,9 +135,7 @@ def select(all_rows, words, only_ci):
 
 def main(argv):
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--image", default="build/firstpage.bin")
-    parser.add_argument("--work", default="build/matrix")
-    parser.add_argument("--opensbi", default="build/opensbi", help="where tools/fetch_opensbi puts its files")
+    parser.add_argument("--build", default="build", help="the build folder; logs go to its matrix/")
     parser.add_argument("--table", default=os.path.join(HERE, "matrix.toml"))
     parser.add_argument("--ci", action="store_true")
     parser.add_argument("--lines", action="store_true")
@@ -156,9 +154,8 @@ def main(argv):
     if args.list:
         print("\n".join(row.id for row in chosen))
         return 0
-    os.makedirs(args.work, exist_ok=True)
-    runner = Runner(machines.Machines(args.image, args.work, args.opensbi, chains), args.image)
-    about = f"{args.image}, sha256 {runner.sum}"
+    runner = Runner(machines.Machines(args.build, chains))
+    about = f"{runner.image}, sha256 {runner.sum}"
     begin = time.monotonic()
     if not args.lines:
         print(f"matrix: {len(chosen)} of {len(all_rows)} rows on {about}")

@@ -12,7 +12,7 @@ try:
 except ImportError as missing:
     raise SystemExit("matrix: Python 3.11 or newer is needed (tomllib)") from missing
 
-UNITS = {"": 1 << 20, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+UNITS = {"M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 BOARDS = ("qemu_virt", "spike", "sifive_u", "spike-isa")
 PLACES = ("middle", "behind-image", "top")
 
@@ -42,8 +42,9 @@ class Chain:
     """What stands between firmware and image, such as U-Boot: run-board is told by its environment."""
     name: str
     env: dict = field(default_factory=dict)
-    # Files and commands that must be there.
+    # Files and commands that must be there, and a command that must succeed first. {build} is the build folder.
     needs: list = field(default_factory=list)
+    ready: list = field(default_factory=list)
 
 
 @dataclass
@@ -123,7 +124,7 @@ TYPES = {"name": str, "about": str, "board": str, "firmware": list, "ci": (bool,
 
 def size_of(text):
     """Bytes of 64M, 1G, 1T."""
-    match = re.fullmatch(r"([1-9]\d*)([MGT]?)", text)
+    match = re.fullmatch(r"([1-9]\d*)([MGT])", text)
     if not match:
         raise BadTable(f"'{text}' is no size: a number with M, G or T")
     return int(match.group(1)) * UNITS[match.group(2)]
