@@ -2,7 +2,7 @@
 # What must be installed for the asked targets; SETUP=no skips the look.
 
 CHECK_GOALS := check tidy-sources unit unit-bins host-lib fuzz fuzz-bins soak format format-check tidy cppcheck clang-target tools install
-SETUP_SET   := $(if $(filter $(CHECK_GOALS),$(MAKECMDGOALS)),check,$(if $(filter run,$(MAKECMDGOALS)),run,build))
+SETUP_SET   := $(if $(filter $(CHECK_GOALS),$(MAKECMDGOALS)),check,$(if $(filter run matrix,$(MAKECMDGOALS)),run,build))
 
 setup-needed:
 ifneq ($(SETUP),no)
