@@ -29,7 +29,7 @@ Boards ($(filter-out tiny debug,$(sort $(patsubst configs/%_defconfig,%,$(wildca
 
 Variables
   BOARD=qemu_virt|spike|spike-isa|sifive_u   RAM=4G   HARTS=4   ARGS="boot arguments"   TIMEOUT=seconds
-  QEMU_ARGS="more of the simulator's options"   OPENSBI=firmware file   O=folder (BUILD= means the same)   V=1
+  QEMU_ARGS="more of QEMU's options"   OPENSBI=firmware file   O=folder (BUILD= means the same)   V=1
   LIBFDT_DIR=folder of libfdt's sources   CROSS_COMPILE=riscv64-unknown-elf-   CC=gcc|clang   SETUP=no
 endef
 
