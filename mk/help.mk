@@ -8,6 +8,7 @@ Firstpage: what an operating system does between its first instruction and its f
   make run RUN="ledger; zones"
                        run these commands, power off; the exit status is 0 if all succeeded
   make check           everything that must hold: tests, checks, every configuration
+  make matrix          one image on every board, firmware, size and shape (ROWS="numa sv57": only those)
 
   make BOARD=visionfive2 image
                        an SD card for a VisionFive board (or visionfive; qemu_virt: a disk for U-Boot)

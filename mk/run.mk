@@ -9,6 +9,7 @@ run: image-files
 run: export FPG_BOARD := $(RUN_BOARD)
 run: export FPG_RAM := $(or $(RAM),$(RUN_RAM_$(RUN_BOARD)))
 run: export FPG_HARTS := $(or $(HARTS),$(RUN_HARTS_$(RUN_BOARD)))
+run: export FPG_INSTRUCTIONS := $(value INSTRUCTIONS)
 run: export FPG_ARGS := $(value ARGS)
 run: export FPG_RUN := $(value RUN)
 run: export FPG_QEMU_ARGS := $(value QEMU_ARGS)

@@ -199,6 +199,16 @@ if command -v spike >/dev/null; then
 		'boot: console: ns16550a at 0x10000000 \(' '^Firstpage .* console: ns16550a at' 'W\+X pages: 0' "$exact"
 	row says_sv39 spike-isa-refuses-sv57 spike-isa 64M 2 "satp=sv57" "pagetable; ledger" 0 \
 		'warning: satp=sv57: this hart refuses it; sv39 is used' '^sv39, root table at' "$exact"
+	# RAM where the JH7110 has it, under an OpenSBI that was made for there (docs/boards.md).
+	if [ -n "${OPENSBI40:-}" ]; then
+		firmware=$OPENSBI40
+		row ktap spike-isa-0x40000000 spike-isa 0x40000000:256M 2 ""
+		more="--pmpgranularity=4096 --pmpregions=8" \
+			row ktap spike-isa-0x40000000-hole spike-isa 0x40000000:128M,0x60000000:128M 2 "satp=sv48"
+		firmware=${FPG_OPENSBI:-}
+	else
+		echo "# skip spike-isa-0x40000000: no OPENSBI40=<firmware made with FW_TEXT_START=0x40000000>"
+	fi
 else
 	echo "# skip spike-isa: no spike"
 fi
