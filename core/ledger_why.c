@@ -287,7 +287,7 @@ static void say_row(struct why *w)
 		break;
 	}
 	if (w->row.flags & LEDGER_ROW_NOMAP) {
-		say(w, "It is no-map: it appears in no page table.");
+		say(w, "It is no-map: the linear map leaves it out.");
 	}
 }
 
