@@ -202,9 +202,9 @@ if command -v spike >/dev/null; then
 	# RAM where the JH7110 has it, under an OpenSBI that was made for there (docs/boards.md).
 	if [ -n "${OPENSBI40:-}" ]; then
 		firmware=$OPENSBI40
-		row ktap spike-isa-0x40000000 spike-isa 0x40000000:256M 2 ""
+		row ktap spike-isa-0x40000000 spike-isa 0x40000000:128M 2 ""
 		more="--pmpgranularity=4096 --pmpregions=8" \
-			row ktap spike-isa-0x40000000-hole spike-isa 0x40000000:128M,0x60000000:128M 2 "satp=sv48"
+			row ktap spike-isa-0x40000000-hole spike-isa 0x40000000:64M,0x50000000:64M 2 "satp=sv48"
 		firmware=${FPG_OPENSBI:-}
 	else
 		echo "# skip spike-isa-0x40000000: no OPENSBI40=<firmware made with FW_TEXT_START=0x40000000>"
