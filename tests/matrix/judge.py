@@ -3,6 +3,8 @@
 import json
 import re
 
+# The path or argument behind it is not part of the name.
+LATER = re.compile(r"boot: console: (.*?)(?: \(.*\))?$", re.M)
 BOOTED = re.compile(r"boot: Firstpage on hart (\d+), loaded at (0x[0-9a-f]+), console: (.*)")
 TREE = re.compile(r"boot: device tree at (0x[0-9a-f]+), \d+ bytes")
 MODE = re.compile(r"boot: (sv\d\d) on: linear map")
@@ -68,9 +70,15 @@ def places_wrong(row, text, load, dtb):
         yield f"device tree at {tree.group(1)} instead of {dtb:#x}"
     if row.boot_hart is not None and int(booted.group(1)) != row.boot_hart:
         yield f"hart {booted.group(1)} boots instead of {row.boot_hart}"
-    console = row.console or row.with_firmware.console
-    if not re.fullmatch(console, booted.group(3)):
-        yield f"the console is '{booted.group(3)}' instead of /{console}/"
+    yield from console_wrong("the first", row.with_firmware.console, booted)
+    yield from console_wrong("the final", row.console or row.uart or row.with_firmware.console, LATER.search(text))
+
+
+def console_wrong(which, wanted, said):
+    """A console's name; @said: a match whose last group is the name, or None."""
+    name = said.group(said.lastindex) if said else ""
+    if not re.fullmatch(wanted, name):
+        yield f"{which} console is '{name}' instead of /{wanted}/"
 
 
 def harts_wrong(row, harts):

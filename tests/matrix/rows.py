@@ -87,6 +87,8 @@ class Row:
     never: str = r"panic|\] \S+: warning:|MISMATCH"
     # Set for each firmware.
     with_firmware: Firmware = None
+    # Of the board: the console from the final page tables on; "": the firmware's.
+    uart: str = ""
 
     @property
     def id(self):
@@ -146,7 +148,7 @@ def check(row):
         raise BadTable("a tree for the payload needs a place: dtb")
     if ":" in row.ram and row.board != "spike-isa":
         raise BadTable(f"ram '{row.ram}': regions are for spike-isa")
-    for pattern in [*row.expect, row.never, row.console]:
+    for pattern in [*row.expect, row.never, row.console, row.uart]:
         try:
             re.compile(pattern)
         except re.error as err:
@@ -156,7 +158,7 @@ def check(row):
 
 def typed(kind, values, where):
     """An instance of a dataclass from a table of the file."""
-    allowed = {name for name in kind.__dataclass_fields__ if name != "with_firmware"}
+    allowed = {name for name in kind.__dataclass_fields__ if name not in ("with_firmware", "uart")}
     for key in values:
         if key not in allowed:
             raise BadTable(f"{where}: unknown key '{key}'")
@@ -186,6 +188,10 @@ def read(path):
                  for name, values in table.pop("firmware", {}).items()}
     chains = {name: typed(Chain, {"name": name, **values}, f"chain {name}")
               for name, values in table.pop("chain", {}).items()}
+    uarts = table.pop("uart", {})
+    for board, pattern in uarts.items():
+        if board not in BOARDS or not isinstance(pattern, str):
+            raise BadTable(f"uart {board} = {pattern!r}: no board and a name for it")
     groups = table.pop("group", [])
     if table:
         raise BadTable(f"unknown: {', '.join(table)}")
@@ -202,6 +208,7 @@ def read(path):
                 if row.chain and row.chain not in chains:
                     raise BadTable(f"{where}: chain '{row.chain}' is unknown")
                 row.with_firmware = firmwares[firmware]
+                row.uart = uarts.get(row.board, "")
                 try:
                     check(row)
                 except BadTable as err:

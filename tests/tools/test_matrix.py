@@ -17,7 +17,8 @@ import matrix  # noqa: E402
 import rows  # noqa: E402
 
 MIB = 1 << 20
-FIRMWARE = '[firmware.system]\nfound = "by run-board"\nconsole = "sbi (legacy|dbcn)"\n'
+FIRMWARE = '[firmware.system]\nfound = "by run-board"\nconsole = "sbi (legacy|dbcn)"\n' \
+           '[uart]\nqemu_virt = "ns16550a at 0x10000000"\n'
 
 
 def table(text):
@@ -66,7 +67,8 @@ class Table(unittest.TestCase):
         self.refused("dtb 'moon'", '{ name = "a", dtb = "moon" }')
         self.refused("there are two", '{ name = "a" }, { name = "a" }')
         self.refused("name is missing", "{ harts = 1 }")
-        self.refused("unknown key 'x'", '{ name = "a" }', "x = 1\n")
+        self.refused("uart toaster", '{ name = "a" }', 'toaster = "x"\n')
+        self.refused("unknown: x", '{ name = "a" }', "[x]\n")
 
     def test_a_row_runs_once_for_each_firmware(self):
         found, _ = table_of('{ name = "a", firmware = ["system", "b"], ci = ["b"] }', "[firmware.b]\n")
@@ -92,6 +94,7 @@ def console(ledger=None, harts=None):
 [   -.------] boot: Firstpage on hart 0, loaded at 0x80200000, console: sbi legacy
 [   -.------] boot: device tree at 0x88000000, 5711 bytes
 [   0.1] boot: sv39 on: linear map of 1 MiB
+[   0.1] boot: console: ns16550a at 0x10000000 (/soc/serial@10000000)
 [   0.1] harts: 2 harts online
 W+X pages: 0
 @json {json.dumps(harts or HARTS)}
@@ -121,7 +124,9 @@ class Judge(unittest.TestCase):
         for was, becomes, what in (
                 ("at 0x80200000", "at 0x80400000", "loaded at 0x80400000 instead of 0x80200000"),
                 ("tree at 0x88000000", "tree at 0x88000008", "device tree at 0x88000008"),
-                ("console: sbi legacy", "console: sbi", "the console is 'sbi'"),
+                ("console: sbi legacy", "console: sbi", "the first console is 'sbi'"),
+                ("ns16550a at 0x10000000 (", "sbi legacy (", "the final console is 'sbi legacy'"),
+                ("boot: console: ns", "boot: ns", "the final console is ''"),
                 ("sv39 on:", "sv48 on:", "sv48 is on instead of sv39"),
                 ("2 harts online", "one hart online", "harts online: 1 instead of 2"),
                 ("W+X pages: 0", "W+X pages: 1", "W+X"),
