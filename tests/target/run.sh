@@ -204,7 +204,7 @@ if command -v spike >/dev/null; then
 		firmware=$OPENSBI40
 		row ktap spike-isa-0x40000000 spike-isa 0x40000000:128M 2 ""
 		more="--pmpgranularity=4096 --pmpregions=8" \
-			row ktap spike-isa-0x40000000-hole spike-isa 0x40000000:64M,0x50000000:64M 2 "satp=sv48"
+			row ktap spike-isa-0x40000000-hole spike-isa 0x40000000:112M,0x50000000:32M 2 "satp=sv48"
 		firmware=${FPG_OPENSBI:-}
 	else
 		echo "# skip spike-isa-0x40000000: no OPENSBI40=<firmware made with FW_TEXT_START=0x40000000>"
