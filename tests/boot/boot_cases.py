@@ -11,6 +11,7 @@ Environment: QEMU, CROSS_COMPILE, FPG_OPENSBI (the firmware, else QEMU's own), T
 import argparse
 import os
 import re
+import struct
 import subprocess
 import sys
 import tempfile

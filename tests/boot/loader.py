@@ -30,7 +30,7 @@ def build_stub(folder):
 def parameters(load, method=JUMP, hart=0, a1=None, copy_to=0):
     """The block at PARAMS. @a1: the firmware's own when None; @copy_to: where a copy of the firmware's blob goes."""
     from_firmware = a1 is None
-    return struct.pack("<8s6Q", b"FPGSTUB1", load, from_firmware, a1 or 0, method, hart, copy_to)
+    return struct.pack("<8s7Q", b"FPGSTUB1", load, from_firmware, a1 or 0, method, hart, copy_to, 0)
 
 
 def placed(path, address):

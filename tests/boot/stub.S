@@ -12,6 +12,10 @@
  *     32    how: 0 jump on this hart   1 HSM hart_start of one hart, then stop   2 hart_start of all, then jump
  *     40    hart to start (1), or how many harts there are (2)
  *     48    not 0: copy the firmware's blob to this address, which then is a1
+ *     56    0; how many harts came here
+ *
+ * OpenSBI 1.1 sometimes lets a hart that is started later go where the first one went: such a hart stops here, so that
+ * whoever started it can ask again.
  *
  * Source: RISC-V SBI v2.0, chapter 9 (HSM); Devicetree Specification v0.4, 5.2 (the header).
  */
@@ -41,6 +45,11 @@ _start:
 	lla	t1, magic
 	ld	t1, 0(t1)
 	bne	t0, t1, no_params
+
+	addi	t0, s2, 56
+	li	t1, 1
+	amoadd.d t0, t1, (t0)
+	bnez	t0, stop
 
 	ld	s3, 8(s2)		/* image */
 	ld	s4, 24(s2)		/* a1 */
@@ -85,6 +94,7 @@ one_hart:
 	mv	a0, s6
 	call	start_hart
 	bnez	a0, refused
+stop:
 	li	a7, SBI_EXT_HSM
 	li	a6, HSM_STOP
 	ecall
