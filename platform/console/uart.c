@@ -5,6 +5,7 @@
  * Nothing here waits for ever. A transmitter that takes nothing for UART_PATIENCE looks is given up for good. Writers
  * of several harts take turns; one that comes while its own hart is inside (a trap in the middle of a write) goes on at
  * once, and one that saw no character go out for too long (of a hart that a panic stopped) takes the lock away.
+ * A trap inside that hart's second write is the UART's fault: it is given up, so that the end of a panic is seen.
  */
 #include "uart.h"
 
@@ -30,6 +31,8 @@ static struct {
 	_Atomic uint32_t owner;
 	/** Characters sent: who waits sees that the owner is alive. */
 	_Atomic uint32_t sent;
+	/** Writes of the owner's inside its own. */
+	_Atomic uint32_t nested;
 	struct uart uart;
 	char name[64];
 } console;
@@ -197,6 +200,13 @@ const char *uart_console_name(void)
 	return console.name;
 }
 
+static void give_up(void)
+{
+	if (atomic_exchange_explicit(&console.active, 0, memory_order_relaxed) != 0) {
+		atomic_store_explicit(&console.lost, 1, memory_order_relaxed);
+	}
+}
+
 static bool send(unsigned char c)
 {
 	struct uart *uart = &console.uart;
@@ -204,9 +214,7 @@ static bool send(unsigned char c)
 		return false;
 	}
 	if (!wait_ready(uart)) {
-		if (atomic_exchange_explicit(&console.active, 0, memory_order_relaxed) != 0) {
-			atomic_store_explicit(&console.lost, 1, memory_order_relaxed);
-		}
+		give_up();
 		return false;
 	}
 	uart->driver->put(uart, c);
@@ -228,11 +236,16 @@ size_t uart_console_write(const char *s, size_t bytes)
 	}
 	unsigned long irq;
 	const bool locked = lock(&irq);
+	if (!locked && atomic_fetch_add_explicit(&console.nested, 1, memory_order_relaxed) != 0) {
+		give_up();
+	}
 	while (done < bytes && send_text(s[done])) {
 		done++;
 	}
 	if (locked) {
 		unlock();
+	} else {
+		atomic_fetch_sub_explicit(&console.nested, 1, memory_order_relaxed);
 	}
 	port_irq_restore(irq);
 	return done;
