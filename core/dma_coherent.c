@@ -33,18 +33,20 @@ static struct dma_coherent_mem *pools;
 
 /* ---- making them ----------------------------------------------------------------------------- */
 
-/** Some byte of the range is in the linear map. */
-FPG_INIT static bool is_mapped(struct phys_range range)
+/** So many bytes of the range are in the linear map. */
+FPG_INIT static uint64_t mapped_bytes(struct phys_range range)
 {
+	const phys_addr_t last = phys_range_end(range);
 	uint64_t i;
 	phys_addr_t start;
 	phys_addr_t end;
+	uint64_t bytes = 0;
 	for_each_mem_range(i, &start, &end) {
-		if (phys_ranges_overlap(range, (struct phys_range){ start, end - start })) {
-			return true;
-		}
+		const phys_addr_t from = start > range.base ? start : range.base;
+		const phys_addr_t to = end < last ? end : last;
+		bytes += from < to ? to - from : 0;
 	}
-	return false;
+	return bytes;
 }
 
 /** Why the area can be no pool, and whose fault it is; NULL when it can. */
@@ -64,7 +66,11 @@ FPG_INIT static const char *fault_of(const struct boot_memory *bm, const struct 
 	if (!IS_ALIGNED(area->range.base | area->range.size, PAGE_SIZE)) {
 		return "it is not made of whole pages";
 	}
-	if (behind.size != 0 && is_mapped(behind)) {
+	const uint64_t mapped = mapped_bytes(area->range);
+	if (mapped != 0 && mapped != area->range.size) {
+		return "a part of it is RAM that is not no-map, the rest is not";
+	}
+	if (behind.size != 0 && mapped_bytes(behind) != 0) {
 		return "it shows RAM that is not no-map, and so may lie in the caches";
 	}
 	return NULL;
@@ -81,7 +87,7 @@ FPG_INIT static struct dma_coherent_mem *make(const struct boot_area *area, dma_
 		pr_warn("%s: no pool: no memory for its records", path);
 		return NULL;
 	}
-	const bool linear = is_mapped(area->range);
+	const bool linear = mapped_bytes(area->range) != 0;
 	mem->va = linear ? port_phys_to_virt(area->range.base) :
 			   map(area->range.base, area->range.size);
 	if (mem->va == NULL) {

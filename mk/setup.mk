@@ -3,8 +3,8 @@
 
 CHECK_GOALS := check tidy-sources unit unit-bins host-lib fuzz fuzz-bins soak format format-check tidy cppcheck clang-target tools install
 SETUP_SET   := $(if $(filter $(CHECK_GOALS),$(MAKECMDGOALS)),check,$(if \
-		   $(or $(filter image,$(MAKECMDGOALS)),$(filter uboot,$(FIRMWARE))),image,$(if \
-		   $(filter run matrix,$(MAKECMDGOALS)),run,build)))
+		   $(or $(filter image matrix,$(MAKECMDGOALS)),$(filter uboot,$(FIRMWARE))),image,$(if \
+		   $(filter run,$(MAKECMDGOALS)),run,build)))
 
 setup-needed:
 ifneq ($(SETUP),no)

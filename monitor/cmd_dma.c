@@ -130,7 +130,8 @@ static int try_pool(struct monitor *m, struct dma_coherent_mem *mem, int32_t nod
 	if (va == NULL) {
 		return monitor_fail(m, -ENOMEM, "the pool has no %llu bytes", ull(bytes));
 	}
-	const uint64_t wrong = wrong_words(va, bytes / sizeof(uint64_t));
+	const uint64_t wrong =
+		wrong_words(va, ROUND_UP(bytes, sizeof(uint64_t)) / sizeof(uint64_t));
 	int err = dt_phys_to_dma(monitor_facts()->blob, node, (struct phys_range){ phys, bytes },
 				 &dma, &where);
 	const int released = dma_release_from_coherent(mem, va, bytes);

@@ -4,7 +4,8 @@
  *
  * Nothing here waits for ever. A transmitter that takes nothing for UART_PATIENCE looks is given up for good. Writers
  * of several harts take turns; one that comes while its own hart is inside (a trap in the middle of a write) goes on at
- * once, and one that waits too long (for a hart that a panic stopped) takes the lock away.
+ * once, and one that saw no character go out for too long (of a hart that a panic stopped) takes the lock away.
+ * A trap inside that hart's second write is the UART's fault: it is given up, so that the end of a panic is seen.
  */
 #include "uart.h"
 
@@ -20,7 +21,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-/** Looks at the lock before it is taken away. */
+/** Looks at the lock, without a character sent between them, before it is taken away. */
 #define LOCK_PATIENCE (1U << 22)
 
 static struct {
@@ -28,6 +29,10 @@ static struct {
 	_Atomic uint32_t lost;
 	/** Index + 1 of the hart that writes or reads; 0: none. */
 	_Atomic uint32_t owner;
+	/** Characters sent: who waits sees that the owner is alive. */
+	_Atomic uint32_t sent;
+	/** Writes of the owner's inside its own. */
+	_Atomic uint32_t nested;
 	struct uart uart;
 	char name[64];
 } console;
@@ -88,11 +93,16 @@ static uint32_t me(void)
 	return port_hart_index() + 1;
 }
 
-/** Return: false when this hart is inside already */
-static bool lock(void)
+/**
+ * Interrupts stay off with the lock in hand, or this hart could be parked with it; who waits answers.
+ * Return: false when this hart is inside already
+ */
+static bool lock(unsigned long *irq)
 {
+	uint32_t sent = atomic_load_explicit(&console.sent, memory_order_relaxed);
 	for (uint32_t i = 0; i < LOCK_PATIENCE; i++) {
 		uint32_t owner = 0;
+		*irq = port_irq_save();
 		if (atomic_compare_exchange_weak_explicit(&console.owner, &owner, me(),
 							  memory_order_acquire,
 							  memory_order_relaxed)) {
@@ -101,7 +111,12 @@ static bool lock(void)
 		if (owner == me()) {
 			return false;
 		}
+		port_irq_restore(*irq);
+		const uint32_t now = atomic_load_explicit(&console.sent, memory_order_relaxed);
+		i = now == sent ? i : 0;
+		sent = now;
 	}
+	*irq = port_irq_save();
 	atomic_store_explicit(&console.owner, me(), memory_order_relaxed);
 	return true;
 }
@@ -185,6 +200,13 @@ const char *uart_console_name(void)
 	return console.name;
 }
 
+static void give_up(void)
+{
+	if (atomic_exchange_explicit(&console.active, 0, memory_order_relaxed) != 0) {
+		atomic_store_explicit(&console.lost, 1, memory_order_relaxed);
+	}
+}
+
 static bool send(unsigned char c)
 {
 	struct uart *uart = &console.uart;
@@ -192,12 +214,11 @@ static bool send(unsigned char c)
 		return false;
 	}
 	if (!wait_ready(uart)) {
-		if (atomic_exchange_explicit(&console.active, 0, memory_order_relaxed) != 0) {
-			atomic_store_explicit(&console.lost, 1, memory_order_relaxed);
-		}
+		give_up();
 		return false;
 	}
 	uart->driver->put(uart, c);
+	atomic_fetch_add_explicit(&console.sent, 1, memory_order_relaxed);
 	return true;
 }
 
@@ -213,25 +234,34 @@ size_t uart_console_write(const char *s, size_t bytes)
 	if (!uart_console_active()) {
 		return 0;
 	}
-	const bool locked = lock();
+	unsigned long irq;
+	const bool locked = lock(&irq);
+	if (!locked && atomic_fetch_add_explicit(&console.nested, 1, memory_order_relaxed) != 0) {
+		give_up();
+	}
 	while (done < bytes && send_text(s[done])) {
 		done++;
 	}
 	if (locked) {
 		unlock();
+	} else {
+		atomic_fetch_sub_explicit(&console.nested, 1, memory_order_relaxed);
 	}
+	port_irq_restore(irq);
 	return done;
 }
 
 int uart_console_read(void)
 {
 	uint32_t owner = 0;
+	int c = -1;
+	const unsigned long irq = port_irq_save();
 	/* Nothing is read while somebody writes: the caller asks again. */
-	if (!atomic_compare_exchange_strong_explicit(&console.owner, &owner, me(),
-						     memory_order_acquire, memory_order_relaxed)) {
-		return -1;
+	if (atomic_compare_exchange_strong_explicit(&console.owner, &owner, me(),
+						    memory_order_acquire, memory_order_relaxed)) {
+		c = console.uart.driver->get(&console.uart);
+		unlock();
 	}
-	const int c = console.uart.driver->get(&console.uart);
-	unlock();
+	port_irq_restore(irq);
 	return c;
 }

@@ -159,6 +159,7 @@ class Rows:
             ("unknown board", "BOARD=toaster is unknown", {"BOARD": "toaster"}),
             ("a backslash", "no backslash", {"ARGS": "a\\b"}),
             ("two lines", "printable", {"ARGS": "a\nb"}),
+            ("two bytes a character", "printable", {"ARGS": "\u00e9" * 200}),
             ("a comment", "begin with #", {"ARGS": "#a"}),
             ("a double quote in RUN", "double quote", {"RUN": 'log "x"'}),
             ("256 characters", "256 characters", {"ARGS": "a" * 256}),
@@ -172,7 +173,7 @@ class Rows:
         ]
         out = self.at("refused.img")
         for name, wanted, values in cases:
-            made = cards.make(out, self.image, **values)
+            made = cards.make(out, self.image, {"LC_ALL": "C.UTF-8"}, **values)
             left = [n for n in os.listdir(self.folder) if n.startswith("refused")]
             good = made.returncode == 2 and wanted in made.stderr and not left
             self.row("refused: " + name, [] if good else [f"status {made.returncode}, {made.stderr.strip()}, {left}"])

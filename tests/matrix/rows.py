@@ -146,6 +146,9 @@ def check(row):
         raise BadTable("Spike puts no tree beside the image: overlay_for = firmware")
     if row.overlay_for == "payload" and row.dtb is None:
         raise BadTable("a tree for the payload needs a place: dtb")
+    strange = [name for name in row.ci if name not in row.firmware] if isinstance(row.ci, list) else []
+    if strange:
+        raise BadTable(f"ci names firmware '{strange[0]}', with which the row does not run")
     if ":" in row.ram and row.board != "spike-isa":
         raise BadTable(f"ram '{row.ram}': regions are for spike-isa")
     for pattern in [*row.expect, row.never, row.console, row.uart]:

@@ -58,6 +58,7 @@ class Table(unittest.TestCase):
         self.refused("row a: unknown key 'hart'", '{ name = "a", hart = 2 }')
         self.refused("row a: harts = '2' has the wrong type", '{ name = "a", harts = "2" }')
         self.refused("row a: harts = True has the wrong type", '{ name = "a", harts = true }')
+        self.refused("ci names firmware '1.6'", '{ name = "a", ci = ["1.6"] }')
         self.refused("firmware '9' is unknown", '{ name = "a", firmware = ["9"] }')
         self.refused("chain 'x' is unknown", '{ name = "a", chain = "x" }')
         self.refused("board 'toaster'", '{ name = "a", board = "toaster" }')

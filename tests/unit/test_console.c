@@ -342,6 +342,26 @@ static void a_trap_in_the_middle_of_a_write_gets_its_text_out(void **state)
 	assert_int_equal(port_console_read(), 'z');
 }
 
+static void trap_again(void)
+{
+	static const char *const words[] = { "panic\n", "panic inside a panic\n" };
+	if (fake.sent_bytes <= ARRAY_SIZE(words)) {
+		say(words[fake.sent_bytes - 1]);
+	}
+}
+
+static void a_device_that_traps_in_a_panic_is_given_up(void **state)
+{
+	(void)state;
+	fake_start(FAKE_8250, 0, 1, false);
+	assert_int_equal(fake_choose(), 0);
+	fake.sent_hook = trap_again;
+	say("x");
+	assert_sent("xp");
+	assert_non_null(strstr(fake.firmware, "panic inside a panic\n"));
+	assert_false(uart_console_active());
+}
+
 static void a_hart_that_never_comes_back_blocks_nobody_for_long(void **state)
 {
 	(void)state;
@@ -415,6 +435,7 @@ int main(void)
 		cmocka_unit_test(a_break_or_a_damaged_character_is_no_input),
 		cmocka_unit_test(what_came_before_an_overrun_is_input),
 		cmocka_unit_test(a_trap_in_the_middle_of_a_write_gets_its_text_out),
+		cmocka_unit_test(a_device_that_traps_in_a_panic_is_given_up),
 		cmocka_unit_test(a_hart_that_never_comes_back_blocks_nobody_for_long),
 		cmocka_unit_test(lines_of_several_harts_do_not_mix),
 	};

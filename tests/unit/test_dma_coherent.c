@@ -299,6 +299,9 @@ static void what_cannot_be_a_pool_is_named_and_stays_reserved(void **state)
 	dtb_end();
 	pool("far@93000000", 0x93000000, 0x1000, "no-map");
 	dtb_end();
+	/* RAM ends in its middle, so the linear map does, too. */
+	pool("end@bfff0000", 0xbfff0000, 0x20000, NULL);
+	dtb_end();
 	dtb_end();
 	boot(no_map);
 	assert_int_equal(pools(), 0);
@@ -307,6 +310,8 @@ static void what_cannot_be_a_pool_is_named_and_stays_reserved(void **state)
 	assert_true(warned_of("odd@92000800"));
 	assert_true(warned_of("not made of whole pages"));
 	assert_true(warned_of("far@93000000: no pool"));
+	assert_true(warned_of("end@bfff0000"));
+	assert_true(warned_of("a part of it is RAM"));
 	assert_int_equal(holder(0x90000000), OWNER_RESERVED_NODE);
 	assert_int_equal(holder(0x92000800), OWNER_RESERVED_NODE);
 	assert_int_equal(holder(0x93000000), OWNER_RESERVED_NODE);
