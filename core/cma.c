@@ -18,6 +18,8 @@
 #include <string.h>
 
 #define AREA_ALIGN (PAGEBLOCK_NR_PAGES * PAGE_SIZE)
+/** All frames of an area, and one more, can be asked for: struct palloc_req.pages. */
+#define AREA_MOST  (((phys_addr_t)UINT32_MAX - 1) << PAGE_SHIFT)
 
 struct cma *cma_list;
 struct cma *cma_default_area;
@@ -58,6 +60,9 @@ const char *cma_range_fault(struct phys_range range, unsigned int order_per_bit)
 	if (!IS_ALIGNED(range.base | range.size, AREA_ALIGN)) {
 		return "it is not made of whole pageblocks";
 	}
+	if (range.size > AREA_MOST) {
+		return "it has 16 TiB or more";
+	}
 	if (order_per_bit > PAGEBLOCK_ORDER) {
 		return "a bit would stand for more than a pageblock";
 	}
@@ -80,6 +85,13 @@ static void *boot_alloc(size_t bytes)
 {
 	return memblock_alloc_owned(bytes, 64, MEMBLOCK_LOW_LIMIT, MEMBLOCK_ALLOC_ACCESSIBLE,
 				    NUMA_NO_NODE, mem_owner(OWNER_ZONES, RULE_ALLOC, -1));
+}
+
+static void boot_free(void *memory, size_t bytes)
+{
+	if (memory != NULL) {
+		memblock_free(memory, bytes);
+	}
 }
 
 /** The name, with a number behind it when it is taken. */
@@ -105,7 +117,9 @@ int cma_make(struct phys_range range, unsigned int order_per_bit, const char *na
 	struct cma *cma = boot_alloc(sizeof(*cma));
 	void *meta = boot_alloc(bytes);
 	if (cma == NULL || meta == NULL) {
-		pr_err("no memory for area %s", name);
+		pr_err("no memory for area %s", name != NULL ? name : "cma");
+		boot_free(cma, sizeof(*cma));
+		boot_free(meta, bytes);
 		return -ENOMEM;
 	}
 	set_name(cma, name);
@@ -171,8 +185,8 @@ int cma_declare_contiguous(phys_addr_t base, phys_addr_t size, phys_addr_t limit
 	struct mem_owner owner = mem_owner(OWNER_CMA, RULE_ALLOC, -1);
 	const bool pow2 = alignment == 0 || IS_POW2(alignment);
 	alignment = alignment > AREA_ALIGN ? alignment : AREA_ALIGN;
-	if (size == 0 || !pow2 || size > PHYS_ADDR_MAX - alignment ||
-	    order_per_bit > PAGEBLOCK_ORDER) {
+	if (size == 0 || !pow2 || size > AREA_MOST || alignment > AREA_MOST ||
+	    ALIGN_UP(size, alignment) > AREA_MOST || order_per_bit > PAGEBLOCK_ORDER) {
 		return refuse_declaration(name, base, size, -EINVAL,
 					  "size, alignment or order_per_bit");
 	}
@@ -187,7 +201,8 @@ int cma_declare_contiguous(phys_addr_t base, phys_addr_t size, phys_addr_t limit
 						  "the place is taken, or no memory");
 		}
 		if (memblock_reserve_owned(base, size, MEMBLOCK_NONE, owner) != 0) {
-			return -ENOMEM;
+			return refuse_declaration(name, base, size, -ENOMEM,
+						  "no memory to note that it is reserved");
 		}
 	} else {
 		base = memblock_phys_alloc_owned(size, alignment, base,
@@ -304,32 +319,42 @@ static uint64_t lent_and_free(const struct cma *cma)
 	return free;
 }
 
+static inline uint64_t counter(const uint64_t *of)
+{
+	return __atomic_load_n(of, __ATOMIC_RELAXED);
+}
+
 void cma_stats_read(const struct cma *cma, struct cma_stats *out)
 {
 	struct palloc_stats stats = { 0 };
 	*out = (struct cma_stats){
 		.pages = pfn_range_pages(cma->range),
 		.order_per_bit = cma->order_per_bit,
-		.lent = cma->lent,
 		.guaranteed = cma->guaranteed,
-		.allocs = cma->allocs,
-		.failures = cma->failures,
-		.releases = cma->releases,
-		.pages_moved = cma->pages_moved,
-		.pages_discarded = cma->pages_discarded,
+		.allocs = counter(&cma->allocs),
+		.failures = counter(&cma->failures),
+		.releases = counter(&cma->releases),
+		.pages_moved = counter(&cma->pages_moved),
+		.pages_discarded = counter(&cma->pages_discarded),
 	};
 	if (cma->zone == NULL) {
 		return;
 	}
-	cma->pa.ops->stats(&cma->pa, &stats);
+	/* What belongs together, at one instant; records and bitmap are too long for that, so they are an estimate. */
+	unsigned long flags = spin_lock_irqsave(&cma->zone->lock);
+	const uint64_t rest = out->pages - cma->given;
 	out->given_out = cma->given;
+	out->borrowed = cma->borrowed;
+	out->lent = cma->lent;
+	spin_unlock_irqrestore(&cma->zone->lock, flags);
+	cma->pa.ops->stats(&cma->pa, &stats);
 	out->largest_free = stats.largest_free_pages;
-	if (cma->lent) {
-		out->free_pages = lent_and_free(cma);
-		out->borrowed =
-			stats.free_pages > out->free_pages ? stats.free_pages - out->free_pages : 0;
+	if (out->lent) {
+		const uint64_t free = lent_and_free(cma);
+		out->free_pages = free < rest ? free : rest;
+		out->borrowed = rest - out->free_pages;
 	} else {
-		out->borrowed = cma->borrowed;
-		out->free_pages = stats.free_pages - cma->borrowed;
+		/* What is marked to be given out may be borrowed still. */
+		out->free_pages = rest > out->borrowed ? rest - out->borrowed : 0;
 	}
 }

@@ -249,7 +249,8 @@ FPG_INIT static struct phys_range reserved_for_default(void)
 	const struct memblock_type *reserved = &memblock.reserved;
 	for (unsigned long i = 0; i < memblock_used(reserved); i++) {
 		const struct memblock_region *r = &reserved->regions[i];
-		if (r->owner.kind == OWNER_CMA && r->owner.node < 0 && r->owner.rule != RULE_ALLOC) {
+		if (r->owner.kind == OWNER_CMA && r->owner.node < 0 &&
+		    r->owner.rule != RULE_ALLOC) {
 			return (struct phys_range){ r->base, r->size };
 		}
 	}

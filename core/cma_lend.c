@@ -8,6 +8,7 @@
  */
 #define LOG_MODULE "cma"
 #include "cma_private.h"
+#include "migrate_private.h"
 #include "page_cache_private.h"
 #include "zone_private.h"
 
@@ -194,10 +195,26 @@ static void lend_until(struct cma *cma, uint64_t end)
 	}
 }
 
-/** Claim what is lent. Return: 0: a carve-out | -EBUSY, -ENOMEM: lent as before */
+/** What was in the way of a part that is wanted whatever it costs: is another attempt worth it? */
+static bool try_again(const struct migrate_blocker *b, uint32_t *patience)
+{
+	if (b->reason != MIGRATE_REASON_TAKEN || *patience < MIGRATE_PATIENCE_A_TRY) {
+		return migrate_gone_soon(b, patience);
+	}
+	/* From hand to hand, by way of the harts' caches; there is no other window to try instead. */
+	*patience -= MIGRATE_PATIENCE_A_TRY;
+	port_relax();
+	return true;
+}
+
+/**
+ * Claim what is lent; waits as cma_alloc() does for pages that will be gone in a moment. Return: 0: a carve-out | -EBUSY,
+ * -ENOMEM: lent as before
+ */
 static int reclaim(struct cma *cma, struct cma_report *report)
 {
 	int err = 0;
+	uint32_t patience = MIGRATE_PATIENCE;
 	struct pfn_range kept = next_kept(cma, cma->range.start.n);
 	while (err == 0 && kept.start.n < kept.end.n) {
 		struct migrate_result result;
@@ -205,6 +222,11 @@ static int reclaim(struct cma *cma, struct cma_report *report)
 		cut_to_block(&kept);
 		err = alloc_contig_range_report(kept, GFP_KERNEL | __GFP_MOVABLE, &result);
 		cma_count(&cma->pages_moved, result.moved_pages);
+		cma_count(&cma->pages_discarded, result.discarded_pages);
+		if (err == -EBUSY && try_again(&result.blocker, &patience)) {
+			err = 0;
+			continue;
+		}
 		if (err != 0) {
 			*report = (struct cma_report){ .err = err, .blocker = result.blocker };
 			lend_until(cma, kept.start.n);

@@ -10,26 +10,20 @@
 
 #include "fpg/base/range.h"
 #include "fpg/core/page_cache.h"
-#include "fpg/port/port.h"
 
 #include <errno.h>
 #include <string.h>
 
-/** Frames that refused, and are passed over from then on. */
-#define KNOWN_MOST     32U
+/** Blocks that refused, and are passed over from then on. */
+#define KNOWN_MOST 32U
 /** Windows that somebody else took between the look and the mark. */
-#define LOST_MOST      64U
-/**
- * What a call waits in all for what will be gone in a moment, in looks: the first touch of a page by a program takes so
- * long at most, from the allocation to the mapping. And what each further attempt counts for.
- */
-#define PATIENCE       (1U << 20)
-#define PATIENCE_A_TRY (PATIENCE / 64U)
+#define LOST_MOST  64U
 
 /** What one look at an area takes with it. */
 struct looking {
 	const struct cma *cma;
-	const pfn_t *known;
+	/** Blocks that refused. */
+	const struct pfn_range *known;
 	unsigned int known_count;
 };
 
@@ -57,12 +51,13 @@ static enum palloc_look_cost look(void *ctx, pfn_t f, uint64_t *frames)
 	const struct looking *l = ctx;
 	const enum palloc_look_cost cost = cost_of(l->cma, f, frames);
 	for (unsigned int i = 0; i < l->known_count; i++) {
-		if (l->known[i].n == f.n) {
-			*frames = 1;
+		const struct pfn_range block = l->known[i];
+		if (pfn_range_contains(block, f)) {
+			*frames = block.end.n - f.n;
 			return PALLOC_LOOK_BLOCKED;
 		}
-		if (l->known[i].n - f.n < *frames) {
-			*frames = l->known[i].n - f.n;
+		if (block.start.n - f.n < *frames) {
+			*frames = block.start.n - f.n;
 		}
 	}
 	return cost;
@@ -83,7 +78,9 @@ static uint64_t least_cost(const struct cma *cma, uint64_t pages)
 	if (!cma->lent) {
 		return 0;
 	}
-	const uint64_t free = zone->palloc->cma_free_pages + page_cache_pages(zone);
+	/* Of those that are being isolated nobody counts which are free. */
+	const uint64_t isolated = (uint64_t)zone->isolated_blocks << PAGEBLOCK_ORDER;
+	const uint64_t free = zone->palloc->cma_free_pages + page_cache_pages(zone) + isolated;
 	return pages > free ? pages - free : 0;
 }
 
@@ -115,7 +112,7 @@ static uint64_t longest_run(struct cma *cma, const struct palloc_req *req,
 	return none.suffice;
 }
 
-int cma_look(struct cma *cma, const struct palloc_req *req, const pfn_t *known,
+int cma_look(struct cma *cma, const struct palloc_req *req, const struct pfn_range *known,
 	     unsigned int known_count, struct palloc_window *window, struct cma_report *report)
 {
 	struct looking l = { cma, known, known_count };
@@ -164,7 +161,7 @@ static void unmark(struct cma *cma, struct pfn_range range)
 }
 
 /** Nothing more is tried: say how much could be had. */
-static int give_up(struct cma *cma, const struct palloc_req *req, const pfn_t *known,
+static int give_up(struct cma *cma, const struct palloc_req *req, const struct pfn_range *known,
 		   unsigned int known_count, int err, struct cma_report *report)
 {
 	struct looking l = { cma, known, known_count };
@@ -176,30 +173,13 @@ static int give_up(struct cma *cma, const struct palloc_req *req, const pfn_t *k
 	return err;
 }
 
-/** @b was in the way. Return: true: not any more, or it is worth another attempt; *@patience is what is left of it */
-static FPG_NOINLINE bool gone_soon(const struct migrate_blocker *b, uint32_t *patience)
-{
-	struct migrate_blocker now = *b;
-	uint64_t frames;
-	if (!migrate_passes(b) || *patience < PATIENCE_A_TRY) {
-		return false;
-	}
-	*patience -= PATIENCE_A_TRY;
-	while (*patience != 0 && frame_look(b->frame, &frames, &now) == FRAME_BLOCKED &&
-	       migrate_passes(&now)) {
-		--*patience;
-		port_relax();
-	}
-	return *patience != 0;
-}
-
 int cma_alloc_moving(struct cma *cma, const struct palloc_req *req, struct cma_report *report,
 		     struct pfn_range *out)
 {
-	pfn_t known[KNOWN_MOST];
+	struct pfn_range known[KNOWN_MOST];
 	unsigned int known_count = 0;
 	unsigned int lost = 0;
-	uint32_t patience = PATIENCE;
+	uint32_t patience = MIGRATE_PATIENCE;
 	while (known_count < KNOWN_MOST && lost < LOST_MOST) {
 		struct palloc_window window;
 		struct migrate_result result = { 0 };
@@ -224,8 +204,12 @@ int cma_alloc_moving(struct cma *cma, const struct palloc_req *req, struct cma_r
 		if (err != -EBUSY) {
 			return give_up(cma, req, known, known_count, err, report);
 		}
-		if (!gone_soon(&result.blocker, &patience)) {
-			known[known_count++] = result.blocker.frame;
+		if (!migrate_gone_soon(&result.blocker, &patience)) {
+			/* All of it: the next window may begin in the middle. */
+			const pfn_t head = result.blocker.frame;
+			known[known_count++] =
+				(struct pfn_range){ head,
+						    pfn_add(head, 1ULL << result.blocker.order) };
 		}
 	}
 	return give_up(cma, req, known, known_count, -EBUSY, report);

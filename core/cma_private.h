@@ -3,6 +3,7 @@
 #pragma once
 
 #include "fpg/core/cma.h"
+#include "movable_private.h"
 #include "page_alloc_private.h"
 
 struct cma {
@@ -47,6 +48,7 @@ void cma_enter_wait(void);
  */
 static inline void cma_enter(void)
 {
+	movable_expect_outside("cma_alloc(), cma_release() or cma_why()");
 	if (unlikely(__atomic_fetch_add(&cma_gate, 1, __ATOMIC_ACQUIRE) & CMA_GATE_SHUT)) {
 		cma_enter_wait();
 	}
@@ -119,5 +121,5 @@ FPG_MUST_CHECK int cma_alloc_moving(struct cma *cma, const struct palloc_req *re
 				    struct cma_report *report, struct pfn_range *out);
 
 /** Look at the area: the cheapest window, or what is in the way everywhere. Return: report->err */
-int cma_look(struct cma *cma, const struct palloc_req *req, const pfn_t *known,
+int cma_look(struct cma *cma, const struct palloc_req *req, const struct pfn_range *known,
 	     unsigned int known_count, struct palloc_window *window, struct cma_report *report);

@@ -6,6 +6,7 @@
  * Invariant: both scanners' places, and what is remembered of pageblocks, are used by whoever made compact.busy 1.
  */
 #include "compaction_private.h"
+#include "migrate_private.h"
 #include "page_alloc_private.h"
 
 #include "fpg/base/bits.h"
@@ -330,33 +331,75 @@ int compact_run(struct zone *zone, int order, bool whole, uint64_t looks,
 
 /* ---- free blocks ----------------------------------------------------------------------------- */
 
-static bool count_run(void *ctx, const struct palloc_run *run)
+/** Free frames in a row, of one type. */
+struct free_row {
+	uint64_t *blocks;
+	struct pfn_range frames;
+	enum migratetype type;
+};
+
+static void end_row(struct free_row *row)
 {
-	if (run->state == PALLOC_RUN_FREE && run->type <= MIGRATE_RECLAIMABLE) {
-		count_free_blocks(ctx, run->range);
-	}
-	return true;
+	count_free_blocks(row->blocks, row->frames);
+	row->frames.start = row->frames.end;
 }
 
-void compact_count_free(struct zone *zone, uint64_t blocks[MAX_PAGE_ORDER + 1])
+/** What of the pageblock at @n is free from there on joins the row, or begins one. Return: behind what was looked at */
+static uint64_t count_pageblock(const struct zone *zone, uint64_t n, struct free_row *row)
 {
+	const uint64_t end = ALIGN_DOWN(n, PAGEBLOCK_NR_PAGES) + PAGEBLOCK_NR_PAGES;
+	const enum migratetype type = pageblock_type(&zone->pageblocks, pfn(n));
+	if (type > MIGRATE_RECLAIMABLE || !compact_in_zone(zone, end - PAGEBLOCK_NR_PAGES)) {
+		return end;
+	}
+	while (n < end) {
+		uint64_t frames = end - n;
+		if (frame_row(pfn(n), &frames, NULL) == FRAME_FREE) {
+			if (row->frames.end.n != n || row->type != type) {
+				end_row(row);
+				row->frames.start = pfn(n);
+				row->type = type;
+			}
+			row->frames.end = pfn(n + frames);
+		}
+		n += frames;
+	}
+	return n;
+}
+
+void compact_count_free(struct zone *zone, uint64_t most, uint64_t blocks[MAX_PAGE_ORDER + 1])
+{
+	const uint64_t low = lowest_pageblock(zone);
+	const uint64_t end = ALIGN_DOWN(zone->span.end.n, PAGEBLOCK_NR_PAGES);
 	for (unsigned int order = 0; order <= MAX_PAGE_ORDER; order++) {
 		blocks[order] = 0;
 	}
-	const unsigned long flags = spin_lock_irqsave(&zone->lock);
-	if (zone->palloc != NULL) {
-		zone->palloc->ops->walk(zone->palloc, count_run, blocks);
+	if (zone->palloc == NULL || end <= low) {
+		return;
 	}
-	spin_unlock_irqrestore(&zone->lock, flags);
+	uint64_t n = low;
+	if (most < end - low) {
+		n = __atomic_load_n(&zone->compact.count_at, __ATOMIC_RELAXED);
+		n = n >= low && n < end ? n : low;
+	} else {
+		most = end - low;
+	}
+	struct free_row row = { .blocks = blocks };
+	for (uint64_t seen = 0, next; seen < most; seen += next - n, n = next < end ? next : low) {
+		next = count_pageblock(zone, n, &row);
+	}
+	end_row(&row);
+	__atomic_store_n(&zone->compact.count_at, n, __ATOMIC_RELAXED);
 }
 
 int compact_zone(struct zone *zone, int order, struct compact_report *report)
 {
 	uint64_t blocks[MAX_PAGE_ORDER + 1];
 	*report = (struct compact_report){ 0 };
+	movable_expect_outside("compact_zone()");
 	page_cache_drain_all();
 	if (order >= 0 && order <= (int)MAX_PAGE_ORDER) {
-		compact_count_free(zone, blocks);
+		compact_count_free(zone, UINT64_MAX, blocks);
 		for (unsigned int k = (unsigned int)order; k <= MAX_PAGE_ORDER; k++) {
 			if (blocks[k] != 0) {
 				return 0;

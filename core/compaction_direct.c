@@ -19,6 +19,8 @@
 /** Pageblocks that a request, and a turn of an idle hart, look at; the next one goes on from there. */
 #define DIRECT_LOOKS	4096U
 #define IDLE_LOOKS	64U
+/** Frames that tell at a time how fragmented a larger zone is: 4 GiB. */
+#define SAMPLE		(1ULL << 20)
 /** Milliseconds between two looks of idle harts. */
 #define IDLE_INTERVAL	500U
 /** Per cent below the threshold down to which idle harts compact, once they have begun. */
@@ -65,7 +67,7 @@ static bool is_fragmented(struct zone *zone, gfp_t gfp, unsigned int order)
 	if (watermark_room(zone, gfp, WMARK_MIN) >> order == 0) {
 		return false;
 	}
-	compact_count_free(zone, blocks);
+	compact_count_free(zone, SAMPLE, blocks);
 	return fragmentation_index(blocks, order) > FRAGMENTED;
 }
 
@@ -143,7 +145,7 @@ unsigned int compaction_proactive(void)
 static bool is_worse_than(struct zone *zone, unsigned int percent)
 {
 	uint64_t blocks[MAX_PAGE_ORDER + 1];
-	compact_count_free(zone, blocks);
+	compact_count_free(zone, SAMPLE, blocks);
 	return zone->free_pages > zone->watermark[WMARK_HIGH] &&
 	       unusable_free_index(blocks, PAGEBLOCK_ORDER) > percent * 10;
 }

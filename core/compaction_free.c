@@ -48,8 +48,9 @@ static bool take_run(const struct compactor *c, struct pfn_range frames)
 	if (zone_populate_all(c->zone, frames) != 0 || zone_claim(c->zone, frames, NULL) != 0) {
 		return false;
 	}
-	page_debug_taken(frames, GFP_USER_MOVABLE, 0, c->pc);
 	frames_make_single(c->zone, frames, MIGRATE_MOVABLE);
+	harts_hold_allow();
+	page_debug_taken(frames, GFP_USER_MOVABLE, 0, c->pc);
 	return true;
 }
 

@@ -4,8 +4,11 @@
 
 #include "fpg/core/compaction.h"
 
-/** Free blocks that an ordinary request can have, whoever holds a zone's pageblocks; caches are not drained. */
-void compact_count_free(struct zone *zone, uint64_t blocks[MAX_PAGE_ORDER + 1]);
+/**
+ * Free blocks in whole pageblocks that an ordinary request can have; caches are not drained. Of a zone with more than @most
+ * frames so many are looked at, each time those behind the last ones. Nothing is locked: an estimate while others allocate.
+ */
+void compact_count_free(struct zone *zone, uint64_t most, uint64_t blocks[MAX_PAGE_ORDER + 1]);
 
 /**
  * As compact_zone(), but at most @looks pageblocks are looked at, and with @order < 0 one is emptied, unless @looks is

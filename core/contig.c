@@ -32,13 +32,17 @@ static inline gfp_t target_gfp(const struct page *from, unsigned int order)
 	return type == MIGRATE_RECLAIMABLE ? gfp | __GFP_RECLAIMABLE : gfp;
 }
 
-/** @page lies in the range, wholly or in part: ours as it is. Return: another one | NULL */
+/**
+ * @page lies in the range, wholly or in part: ours as it is. What cannot be kept would only come again. Return: another
+ * one | NULL
+ */
 static FPG_NOINLINE struct page *target_elsewhere(struct contig *c, struct page *page, gfp_t gfp,
 						  unsigned int order)
 {
 	while (page != NULL && page < c->end && page + (1UL << order) > c->first) {
-		contig_take_over(c, page, order);
-		page = alloc_pages_node(c->zone->nid, gfp, order);
+		page = contig_take_over(c, page, order) ?
+			       alloc_pages_node(c->zone->nid, gfp, order) :
+			       NULL;
 	}
 	return page;
 }
@@ -77,13 +81,14 @@ static void untarget(void *ctx, struct page *to, unsigned int order)
 
 static void emptied(void *ctx, struct page *from, unsigned int order)
 {
-	contig_take_over(ctx, from, order);
+	/* What is not kept is free, and claimed in the next round. */
+	(void)contig_take_over(ctx, from, order);
 }
 
 static void emptied_many(void *ctx, struct page *const from[], uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		contig_take_over(ctx, from[i], 0);
+		(void)contig_take_over(ctx, from[i], 0);
 	}
 }
 
@@ -226,6 +231,7 @@ static int alloc_range_for(struct pfn_range range, gfp_t gfp, uint64_t pc,
 			   struct migrate_result *result)
 {
 	struct zone *zone = range_zone(range);
+	movable_expect_outside("alloc_contig_range()");
 	if (zone == NULL || gfp_refusal(gfp) != NULL) {
 		return -EINVAL;
 	}
@@ -241,10 +247,16 @@ static int alloc_range_for(struct pfn_range range, gfp_t gfp, uint64_t pc,
 		err = zone_claim(zone, range, NULL);
 		if (likely(err == 0)) {
 			frames_make_single(zone, range, gfp_migratetype(gfp));
+			harts_hold_allow();
 			page_debug_taken(range, gfp, 0, pc);
 		} else if (err == -EBUSY) {
 			err = get_by_moving(zone, range, gfp, pc, result);
 		}
+	}
+	if (unlikely(err == -ENOMEM && result->blocker.reason == MIGRATE_REASON_NONE)) {
+		migrate_blocker_of(pfn_to_page(range.start), MIGRATE_REASON_NO_TARGET,
+				   &result->blocker);
+		result->blocker.owner = "frame table";
 	}
 	frame_reserve_refill(zone);
 	if (err == 0 && (gfp & __GFP_ZERO)) {

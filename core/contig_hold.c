@@ -26,6 +26,7 @@ int zone_claim(struct zone *zone, struct pfn_range frames, pfn_t *blocker)
 		if (err == 0) {
 			zone->free_pages -= pfn_range_pages(frames);
 			zone->counters.allocs++;
+			harts_hold_defer();
 		}
 		want = pa->want;
 		spin_unlock_irqrestore(&zone->lock, flags);
@@ -110,8 +111,9 @@ static int claim_from(struct contig *c, uint64_t *n)
 		return 0;
 	}
 	if (err == 0) {
-		page_debug_taken(frames, c->gfp, 0, c->pc);
 		hold(c, frames);
+		harts_hold_allow();
+		page_debug_taken(frames, c->gfp, 0, c->pc);
 		*n = frames.end.n;
 	}
 	return err;
@@ -135,7 +137,7 @@ int contig_claim_free(struct contig *c)
 	return err;
 }
 
-void contig_take_over_slow(struct contig *c, struct page *page, unsigned int order)
+bool contig_take_over_slow(struct contig *c, struct page *page, unsigned int order)
 {
 	const pfn_t f = page_to_pfn(page);
 	const struct pfn_range block = { f, pfn_add(f, 1ULL << order) };
@@ -144,7 +146,7 @@ void contig_take_over_slow(struct contig *c, struct page *page, unsigned int ord
 	if (unlikely(start >= end || page_word_zone(page->word) != c->zone->id ||
 		     (order != 0 && zone_populate_all(c->zone, block) != 0))) {
 		page_free_for(page, order, c->pc);
-		return;
+		return false;
 	}
 	if (page_debug_any()) {
 		page_owner_alloc((struct pfn_range){ pfn(start), pfn(end) }, c->gfp, 0, c->pc);
@@ -162,6 +164,7 @@ void contig_take_over_slow(struct contig *c, struct page *page, unsigned int ord
 			give_back(c, behind);
 		}
 	}
+	return true;
 }
 
 /* ---- isolating ------------------------------------------------------------------------------- */

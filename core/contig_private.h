@@ -38,8 +38,9 @@ static inline bool contig_complete(const struct contig *c)
 }
 
 /**
- * Exactly @frames from the zone's backend; records are populated, counts are kept, heads are the backend's. Return: 0 |
- * -EBUSY with *@blocker | -ENOMEM (records)
+ * Exactly @frames from the zone's backend; records are populated, counts are kept, heads are the backend's: another one
+ * that takes over may not know them, or keep none. So success comes with harts_hold_defer(), until all records say what the
+ * frames are; then harts_hold_allow(). Return: 0 | -EBUSY with *@blocker | -ENOMEM (records)
  */
 FPG_MUST_CHECK int zone_claim(struct zone *zone, struct pfn_range frames, pfn_t *blocker);
 
@@ -48,20 +49,20 @@ FPG_MUST_CHECK int contig_claim_free(struct contig *c);
 
 /**
  * An allocated block, with one reference, of which all or a part lies in the range, is ours: keep that part, give back
- * the rest.
+ * the rest. Return: false: it is free again, because records of its parts could not be had
  */
-void contig_take_over_slow(struct contig *c, struct page *page, unsigned int order);
-static inline void contig_take_over(struct contig *c, struct page *page, unsigned int order)
+bool contig_take_over_slow(struct contig *c, struct page *page, unsigned int order);
+static inline bool contig_take_over(struct contig *c, struct page *page, unsigned int order)
 {
 	if (unlikely(order != 0 || page < c->first || page >= c->end ||
 		     ((page->word ^ c->word) & PAGE_ZONE_MASK) != 0) ||
 	    page_debug_any()) {
-		contig_take_over_slow(c, page, order);
-		return;
+		return contig_take_over_slow(c, page, order);
 	}
 	page->second = (uint64_t)PAGE_OWNER_RANGE << 32;
 	page->word = c->word;
 	c->held++;
+	return true;
 }
 
 /** Give all that is held back. */

@@ -49,6 +49,14 @@ static inline bool may_go(const struct batch *b, const struct movable_ops *ops)
 	return ops != NULL && (b->control->target != NULL || ops->discard != NULL);
 }
 
+static inline int call_isolate(const struct movable_ops *ops, struct page *page, uint32_t owner)
+{
+	movable_call_begin();
+	int err = ops->isolate(page, owner);
+	movable_call_end();
+	return err;
+}
+
 /** The block at @page was not isolated, because of @err. Return: as isolate() */
 static FPG_NOINLINE int isolate_again(struct batch *b, struct page *page, int err)
 {
@@ -63,7 +71,7 @@ static FPG_NOINLINE int isolate_again(struct batch *b, struct page *page, int er
 		if (!may_go(b, ops)) {
 			return blocked(b, page, MIGRATE_REASON_UNMOVABLE);
 		}
-		err = ops->isolate(page, owner);
+		err = call_isolate(ops, page, owner);
 		if (err == 0) {
 			b->kinds |= 1ULL << index;
 			b->from[b->count++] = page;
@@ -82,7 +90,7 @@ static FPG_NOINLINE int isolate_again(struct batch *b, struct page *page, int er
 static FPG_INLINE int isolate_one(struct batch *b, struct page **page, uint64_t word,
 				  const struct movable_ops *ops, uint32_t index, uint32_t owner)
 {
-	int err = likely(may_go(b, ops)) ? ops->isolate(*page, owner) : -ENOENT;
+	int err = likely(may_go(b, ops)) ? call_isolate(ops, *page, owner) : -ENOENT;
 	if (unlikely(err != 0)) {
 		err = isolate_again(b, *page, err);
 	} else {
@@ -121,7 +129,9 @@ static FPG_INLINE int isolate_row(struct batch *b, struct page **at, struct page
 	uint32_t done = 0;
 	end = end - page > most ? page + most : end;
 	end = single_row(page, end, word, index);
+	movable_call_begin();
 	int err = ops->isolate_many(page, (uint32_t)(end - page), &done);
+	movable_call_end();
 	b->kinds |= done != 0 ? 1ULL << index : 0;
 	b->singles += done;
 	for (end = page + done; page != end; page++) {
@@ -172,12 +182,14 @@ static int collect(struct batch *b, struct page **at, struct page *end)
 
 static void fence(const struct batch *b)
 {
+	movable_call_begin();
 	for (uint64_t kinds = b->kinds; kinds != 0; kinds &= kinds - 1) {
 		const struct movable_ops *ops = movable_table[__builtin_ctzll(kinds)];
 		if (ops->fence != NULL) {
 			ops->fence();
 		}
 	}
+	movable_call_end();
 }
 
 /* ---- moving ---------------------------------------------------------------------------------- */
@@ -192,7 +204,9 @@ static int move(const struct batch *b, struct page *from)
 	uint32_t owner;
 	const struct movable_ops *ops = movable_of(from, word, &index, &owner);
 	if (ops->discard != NULL && (control->discard || control->target == NULL)) {
+		movable_call_begin();
 		ops->discard(from, owner);
+		movable_call_end();
 		b->result->discarded_pages += 1ULL << order;
 	} else {
 		struct page *to = control->target(control->ctx, from, order);
@@ -205,7 +219,10 @@ static int move(const struct batch *b, struct page *from)
 		if (index != 0) {
 			page_set_movable(to, index, owner);
 		}
-		if (unlikely(ops->migrate(to, from, owner) != 0)) {
+		movable_call_begin();
+		const int err = ops->migrate(to, from, owner);
+		movable_call_end();
+		if (unlikely(err != 0)) {
 			page_clear_movable(to);
 			control->untarget(control->ctx, to, order);
 			return blocked(b, from, MIGRATE_REASON_REFUSED);
@@ -220,12 +237,14 @@ static int move(const struct batch *b, struct page *from)
 /** Blocks @from and on of the batch stay where they are. */
 static void put_back(const struct batch *b, uint32_t from)
 {
+	movable_call_begin();
 	for (uint32_t i = from; i < b->count; i++) {
 		uint32_t index;
 		uint32_t owner;
 		struct page *page = b->from[i];
 		movable_of(page, page->word, &index, &owner)->putback(page, owner);
 	}
+	movable_call_end();
 }
 
 /** Single pages [@at, @at + @count) of the batch, of one kind. Return: 0 | as move(), and how many were moved in *@moved */
@@ -241,7 +260,9 @@ static int move_singles(const struct batch *b, uint32_t index, uint32_t at, uint
 		__atomic_store_n(&to[i]->second, from[i]->second, __ATOMIC_RELEASE);
 	}
 	if (likely(got != 0)) {
+		movable_call_begin();
 		done = movable_table[index]->migrate_many(to, from, got);
+		movable_call_end();
 	}
 	for (uint32_t i = 0; i < done; i++) {
 		page_clear_movable(from[i]);

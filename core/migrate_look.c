@@ -142,12 +142,23 @@ static bool nobodys(pfn_t f, uint64_t frames)
 	       memblock_is_region_reserved(pa, bytes);
 }
 
+/** Frames from @f on, up to @most, that are nobody's because one reservation holds them; at least 1. */
+static uint64_t reserved_row(pfn_t f, uint64_t most)
+{
+	const struct memblock_region *r = memblock_region_find(&memblock.reserved, pfn_to_phys(f));
+	if (r == NULL) {
+		return 1;
+	}
+	const uint64_t end = phys_to_pfn(r->base + r->size).n;
+	return end <= f.n + 1 ? 1 : (end < most ? end : most) - f.n;
+}
+
 /** No block holds @f: free memory that nobody has cut, or nobody's. */
 static enum frame_use look_at_none(pfn_t f, uint64_t *frames, struct migrate_blocker *why)
 {
 	const uint64_t most = ALIGN_DOWN(f.n, MAX_ORDER_NR_PAGES) + MAX_ORDER_NR_PAGES;
 	if (nobodys(f, 1)) {
-		*frames = 1;
+		*frames = reserved_row(f, most);
 		if (why != NULL) {
 			reserved_blocker(f, why);
 		}
@@ -233,6 +244,22 @@ enum frame_use frame_row(pfn_t f, uint64_t *frames, struct migrate_blocker *why)
 		 ((__atomic_load_n(&page->second, __ATOMIC_RELAXED) ^ second) & mask) == 0);
 	*frames = (uint64_t)(page - first);
 	return use;
+}
+
+FPG_NOINLINE bool migrate_gone_soon(const struct migrate_blocker *b, uint32_t *patience)
+{
+	struct migrate_blocker now = *b;
+	uint64_t frames;
+	if (!migrate_passes(b) || *patience < MIGRATE_PATIENCE_A_TRY) {
+		return false;
+	}
+	*patience -= MIGRATE_PATIENCE_A_TRY;
+	while (*patience != 0 && frame_look(b->frame, &frames, &now) == FRAME_BLOCKED &&
+	       migrate_passes(&now)) {
+		--*patience;
+		port_relax();
+	}
+	return *patience != 0;
 }
 
 void migrate_look(struct pfn_range frames, struct migrate_estimate *out)

@@ -22,6 +22,19 @@ uint64_t frame_next_record(uint64_t n, uint64_t end);
  */
 enum frame_use frame_row(pfn_t f, uint64_t *frames, struct migrate_blocker *why);
 
+/**
+ * What a call waits in all for what will be gone in a moment, in looks: the first touch of a page by a program takes so
+ * long at most, from the allocation to the mapping. And what each further attempt counts for.
+ */
+#define MIGRATE_PATIENCE       (1U << 20)
+#define MIGRATE_PATIENCE_A_TRY (MIGRATE_PATIENCE / 64U)
+
+/**
+ * @b was in the way: wait until it is not, or stays. @patience: of the whole call, from MIGRATE_PATIENCE on; out: what is left.
+ * Return: it is worth another attempt
+ */
+FPG_MUST_CHECK bool migrate_gone_soon(const struct migrate_blocker *b, uint32_t *patience);
+
 /** It may be gone in a moment: in use, or a movable page on its way to whom it is for. */
 static inline bool migrate_passes(const struct migrate_blocker *b)
 {

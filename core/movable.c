@@ -9,8 +9,10 @@
 #include "movable_private.h"
 #include "page_owner_private.h"
 
+#include "fpg/core/hart.h"
 #include "fpg/core/log.h"
 #include "fpg/core/page_owner.h"
+#include "fpg/core/panic.h"
 #include "fpg/port/port.h"
 
 const struct movable_ops *movable_table[MOVABLE_OPS_MAX + 1];
@@ -62,6 +64,23 @@ const struct movable_ops *page_movable(const struct page *page, uint32_t *owner)
 	uint32_t index;
 	return page_word_state(word) == PAGE_ALLOCATED ? movable_of(page, word, &index, owner) :
 							 NULL;
+}
+
+/* ---- calls of owners that must not come back --------------------------------------------------- */
+
+/** How many calls of owners each hart is in; only its own hart looks. */
+static int in_call[PORT_MAX_HARTS];
+
+void movable_calls_count(int more)
+{
+	in_call[hart_index()] += more;
+}
+
+void movable_expect_outside_now(const char *what)
+{
+	if (in_call[hart_index()] != 0) {
+		panic("%s called from a function of struct movable_ops", what);
+	}
 }
 
 /* ---- pins ------------------------------------------------------------------------------------ */

@@ -30,6 +30,35 @@ static inline const struct movable_ops *movable_of(const struct page *page, uint
 	return movable_table[*index];
 }
 
+/* ---- calls of owners must not come back; debug builds only ---- */
+
+/** This hart is in so many more, or fewer, calls of movable_ops. */
+void movable_calls_count(int more);
+/** For what moves pages, or waits for who does: a panic that names @what when this hart is in such a call. */
+void movable_expect_outside_now(const char *what);
+
+/** Around each call of one. */
+static inline void movable_call_begin(void)
+{
+	if (FPG_ENABLED(CONFIG_DEBUG_CHECKS)) {
+		movable_calls_count(1);
+	}
+}
+
+static inline void movable_call_end(void)
+{
+	if (FPG_ENABLED(CONFIG_DEBUG_CHECKS)) {
+		movable_calls_count(-1);
+	}
+}
+
+static inline void movable_expect_outside(const char *what)
+{
+	if (FPG_ENABLED(CONFIG_DEBUG_CHECKS)) {
+		movable_expect_outside_now(what);
+	}
+}
+
 /** alloc_contig_range() holds the block, which is in use, until it has all it wants. */
 static inline bool held_for_range(const struct page *page)
 {

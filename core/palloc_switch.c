@@ -12,6 +12,7 @@
  *
  * Invariant: outside the pause every zone is served by the same backend.
  */
+#include "movable_private.h"
 #include "page_cache_private.h"
 #include "palloc_switch_private.h"
 #include "zone_private.h"
@@ -480,5 +481,6 @@ int palloc_switch(const char *name, struct palloc_switch_report *report)
 		return -ENODEV;
 	}
 	spinlock_expect_none("palloc switch");
+	movable_expect_outside("palloc_switch()");
 	return switch_to(name, report);
 }

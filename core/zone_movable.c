@@ -12,6 +12,8 @@
 #include "fpg/core/bootargs.h"
 #include "fpg/core/log.h"
 
+#include <string.h>
+
 struct spread {
 	/** Frames below can never be movable: they are in lower zones than the highest one. */
 	uint64_t usable_start;
@@ -100,7 +102,9 @@ static uint64_t core_pages(const struct bootargs_core *core, uint64_t total)
 void zone_movable_size(const struct bootargs_core *kernelcore,
 		       const struct bootargs_core *movablecore)
 {
-	struct spread s = { 0 };
+	/* Too large for a stack where there may be many nodes. One hart, once. */
+	static struct spread s;
+	memset(&s, 0, sizeof(s));
 	zone_for_each_memory(look, &s);
 	if (kernelcore->mirror) {
 		pr_warn("kernelcore=mirror: no memory is known to be mirrored; ignored");

@@ -28,9 +28,12 @@ host-lib: $(HOST_OUT)/libfpg_host.a $(HOST_OUT)/libfdt.a
 
 # ---- unit and conformance tests: one binary a file ----------------------------------------------------------
 # tests/support/*.c and the conformance suite are an archive that every test may draw on. T=name builds and runs only
-# tests whose file name contains it.
+# tests whose file name contains it. Tests of what HOST_CONFIG has not are left out, and named.
 
 TEST_SRCS    := $(sort $(wildcard tests/unit/test_*.c))
+TESTS_CMA    := $(addprefix tests/unit/test_,cma.c cma_boot.c cma_conformance.c cma_harts.c cma_random.c cma_switch.c monitor_cma.c)
+TESTS_OUT    := $(if $(HOST_HAS_CMA),,$(filter $(TESTS_CMA),$(TEST_SRCS)))
+TEST_SRCS    := $(filter-out $(TESTS_OUT),$(TEST_SRCS))
 ifneq ($(T),)
 TEST_SRCS    := $(foreach s,$(TEST_SRCS),$(if $(findstring $(T),$s),$s))
 endif
@@ -52,6 +55,7 @@ $(HOST_OUT)/obj/tests/%.o: private HOST_CFLAGS += -I. -Itests/support
 .PHONY: unit-bins unit
 unit-bins: $(TEST_BINS)
 unit: $(TEST_BINS)
+	$(if $(TESTS_OUT),@printf '# skip %s: no CMA in $(HOST_CONFIG)\n' $(notdir $(TESTS_OUT:.c=)))
 	$(Q)ci/run_unit $(TEST_BINS)
 
 -include $(HOST_OBJS:.o=.d) $(SUPPORT_OBJS:.o=.d) $(TEST_SRCS:%.c=$(HOST_OUT)/obj/%.d)

@@ -18,6 +18,7 @@ $$(foreach v,$$(filter obj-% target-obj-% host-obj-% palloc-backends-% palloc-ov
 include $(OBJECT_LISTS)
 $(1)_OBJ_LIST := $$(sort $$(obj-y) $$($(3)-obj-y))
 $(1)_BACKENDS := $$(palloc-backends-y) --overlays $$(palloc-overlays-y)
+$(1)_HAS_CMA := $$(CONFIG_CMA)
 endef
 
 ifeq ($(NEED_CONFIG),1)

@@ -48,9 +48,12 @@ endef
 $(O)/firstpage.elf: $(TARGET_OBJS) $(LINK_NEEDS)
 	$(call link-image,$@,$(TARGET_OBJS))
 
-# The same image with what runs on the target built in: the `ktap`, `bench` and `frag` commands.
-TARGET_TEST_OBJS := $(patsubst %.c,$(O)/obj/%.o,$(sort $(wildcard tests/target/*.c tests/bench/*.c tests/conformance/palloc/*.c) \
-			tests/frag/command.c tests/frag/front.c tests/frag/load.c))
+# The same image with what runs on the target built in: the `ktap`, `bench` and `frag` commands. Tests of what the
+# configuration has not are left out.
+TARGET_TESTS_CMA := tests/target/cma_taker.c tests/target/test_cma.c tests/target/test_cma_sums.c tests/bench/bench_cma.c
+TARGET_TEST_OBJS := $(patsubst %.c,$(O)/obj/%.o,$(filter-out $(if $(TARGET_HAS_CMA),,$(TARGET_TESTS_CMA)),$(sort \
+			$(wildcard tests/target/*.c tests/bench/*.c tests/conformance/palloc/*.c) \
+			tests/frag/command.c tests/frag/front.c tests/frag/load.c)))
 $(O)/obj/tests/%.o: private TARGET_CFLAGS += -I. -Itests/support
 $(O)/firstpage-test.elf: $(TARGET_OBJS) $(TARGET_TEST_OBJS) $(LINK_NEEDS)
 	$(call link-image,$@,$(TARGET_OBJS) $(TARGET_TEST_OBJS))

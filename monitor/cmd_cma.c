@@ -15,7 +15,7 @@
 
 /** Characters of a bitmap line, and lines of one area. */
 #define COLUMNS	   64U
-#define LINES_MOST 64U
+#define LINES_MOST 32U
 
 static unsigned long long ull(uint64_t v)
 {
@@ -75,9 +75,10 @@ static void print_map(struct out *out, const struct cma *cma, bool lent)
 	const struct pfn_range frames = frames_of(cma);
 	const uint64_t step = frames_a_character(pfn_range_pages(frames));
 	char line[COLUMNS + 1];
-	out_printf(out,
-		   "  each character %llu page%s: # given out, m lent, X lent and stuck, . free\n",
-		   ull(step), step == 1 ? "" : "s");
+	out_printf(
+		out,
+		"  by pfn, a character is %llu page%s: # given out, m lent, X lent and stuck, . free\n",
+		ull(step), step == 1 ? "" : "s");
 	for (uint64_t n = frames.start.n; n < frames.end.n;) {
 		const uint64_t first = n;
 		unsigned int used = 0;
@@ -122,7 +123,7 @@ static int print_area(struct cma *cma, void *data)
 	out_printf(
 		out,
 		"%s%s: 0x%llx, %llu pages, %s, order_per_bit %u\n"
-		"  given out %llu, lent and in use %llu, free %llu, longest not given out %llu\n"
+		"  given out %llu, lent and in use %llu, free %llu; longest run not given out %llu\n"
 		"  %llu allocations, %llu failures, %llu releases; %llu pages moved, %llu discarded\n",
 		cma_get_name(cma), cma == cma_default() ? " (default)" : "", ull(cma_get_base(cma)),
 		ull(s.pages), mode_of(&s), s.order_per_bit, ull(s.given_out), ull(s.borrowed),
@@ -185,14 +186,21 @@ static void json_report(struct json *j, const struct cma_report *r)
 	monitor_json_blocker(j, &r->blocker);
 }
 
+static const char *meaning(int err)
+{
+	return err == -EBUSY  ? "something is in the way wherever it could be" :
+	       err == -ENOMEM ? "no such run of pages, or no memory to move others to" :
+				"no valid request";
+}
+
 static void print_report(struct out *out, const struct cma_report *r)
 {
 	if (r->err == 0) {
 		out_printf(out, "it can be had; %llu pages have to be moved\n",
 			   ull(r->pages_to_move));
 	} else {
-		out_printf(out, "%s; windows tried: %llu\n", errno_name(r->err),
-			   ull(r->windows_tried));
+		out_printf(out, "it cannot be had: %s, %s; windows tried: %llu\n",
+			   errno_name(r->err), meaning(r->err), ull(r->windows_tried));
 	}
 	if (r->blocker.reason != MIGRATE_REASON_NONE) {
 		out_puts(out, "in the way: ");
@@ -200,7 +208,8 @@ static void print_report(struct out *out, const struct cma_report *r)
 		out_puts(out, "\n");
 	}
 	if (r->err != 0) {
-		out_printf(out, "%llu pages in a row could be had, %llu are not given out\n",
+		out_printf(out,
+			   "most in a row that could be had: %llu pages; not given out: %llu\n",
 			   ull(r->would_suffice), ull(r->area_free_pages));
 	}
 }

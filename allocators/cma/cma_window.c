@@ -84,7 +84,8 @@ static inline enum palloc_look_cost look_at(struct slide *s, struct row *row, ui
 static void end_run(struct slide *s, uint64_t at, uint64_t blocker)
 {
 	/* In whole granules, as they are given out. */
-	const uint64_t length = at > s->run_start ? (at - s->run_start) >> s->pool->shift << s->pool->shift : 0;
+	const uint64_t length =
+		at > s->run_start ? (at - s->run_start) >> s->pool->shift << s->pool->shift : 0;
 	if (length > s->longest || (s->longest == 0 && s->longest_blocker == UINT64_MAX)) {
 		s->longest = length;
 		s->longest_blocker = blocker != UINT64_MAX ? blocker : s->run_blocker;

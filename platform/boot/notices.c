@@ -30,6 +30,8 @@ FPG_INIT void boot_notice_unused(const struct bootargs *args)
 {
 	unused(args->cma.given && args->cma.bytes != 0 && !FPG_ENABLED(CONFIG_CMA),
 	       "cma=", "has no CMA (CONFIG_CMA)");
+	unused(args->cma_guaranteed && !FPG_ENABLED(CONFIG_CMA), "cma_guaranteed",
+	       "has no CMA (CONFIG_CMA)");
 	unused(args->compaction_proactive_given && !FPG_ENABLED(CONFIG_COMPACTION),
 	       "compaction_proactive=", "has no compaction (CONFIG_COMPACTION)");
 	unused(args->memtest_patterns != 0 && !FPG_ENABLED(CONFIG_MEMTEST),

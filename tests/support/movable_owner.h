@@ -42,6 +42,8 @@ static struct {
 	uint64_t fail_for[MOVABLE_STEPS];
 	/** Called after a block was moved; may be NULL. */
 	void (*moved)(uint32_t owner);
+	/** The same after a block was let go. */
+	void (*discarded)(uint32_t owner);
 	uint64_t fences;
 	uint64_t putbacks;
 	/** A rule of the protocol was broken; the last one. */
@@ -185,6 +187,9 @@ static void movable_discard(struct page *page, uint32_t owner)
 	e->isolated = false;
 	e->page = NULL;
 	spin_unlock_irqrestore(&movable_owner.lock, flags);
+	if (unlikely(movable_owner.discarded != NULL)) {
+		movable_owner.discarded(owner);
+	}
 }
 
 static const struct movable_ops movable_kinds[2] = {
@@ -228,6 +233,7 @@ static inline void movable_owner_start(bool again)
 	}
 	movable_owner.wrong = NULL;
 	movable_owner.moved = NULL;
+	movable_owner.discarded = NULL;
 	movable_owner.fences = 0;
 	movable_owner.putbacks = 0;
 	for (unsigned int i = 0; i < 2; i++) {

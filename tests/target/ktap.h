@@ -8,7 +8,7 @@
 struct target_test {
 	/** A property, with underscores: "writing_text_faults". */
 	const char *name;
-	/** Return: 0 passed | 1 failed, having printed why as a `# …` line */
+	/** Return: 0 passed | 1 failed, having printed why as a `# …` line | ktap_skip(why): there was nothing to test */
 	int (*run)(struct out *out);
 };
 
@@ -36,6 +36,9 @@ extern const struct target_test target_tests_debug_pagealloc[];
 
 /** The command `conformance OPERATIONS [SEED]`: random operations on each backend, checked against a model. */
 int conformance_command(struct monitor *m, int argc, char **argv);
+
+/** The running test cannot be made here; neither passed nor failed. Return: what the test is to return */
+int ktap_skip(const char *why);
 
 /** Fails the running test with a line that says where and what. For use inside target_test.run. */
 #define KTAP_EXPECT(out, cond)                                                                  \

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # run.sh [NAME...]: the tests that need the machine, a boot a row, two rows at a time. ROW_JOBS= says how many.
 #
-# A ktap row boots the test image (the image with tests/target/ linked in) and turns its KTAP lines into `ok - row: name`;
-# it fails too when its tests end early: the plan's count is checked. A says row boots the image and wants an exit status
-# and lines on the console. NAME selects rows whose name has it. Rows cover every paging mode under OpenSBI 1.1 (Debian
-# 12's, or what run-board finds) and 1.6 (trixie's), every simulator, 1 to 8 harts, RAM from 64 MiB to 1 TiB.
+# A ktap row boots the test image (the image with tests/target/ linked in) and turns its KTAP lines into `ok - row: name`,
+# or `# skip row: name: why`; it fails too when its tests end early: the plan's count is checked. A says row boots the
+# image and wants an exit status and lines on the console. NAME selects rows whose name has it. Rows cover every paging
+# mode under OpenSBI 1.1 (Debian 12's, or what run-board finds) and 1.6 (trixie's), every simulator, 1 to 8 harts, RAM
+# from 64 MiB to 1 TiB.
 set -u -o pipefail
 cd "$(dirname "$0")/../.." || exit 1
 O=${O:-build}
@@ -22,7 +23,7 @@ ktap() {
 	status=$?
 	planned=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$log" | tail -n 1)
 	seen=$(grep -acE '^(not )?ok [0-9]+ ' "$log")
-	sed -nE "s/^(ok|not ok) [0-9]+ (.*)/\1 - $name: \2/p" "$log"
+	sed -nE "s/^ok [0-9]+ (.*) # SKIP (.*)/# skip $name: \1: \2/p; t; s/^(ok|not ok) [0-9]+ (.*)/\1 - $name: \2/p" "$log"
 	grep -aE '^# ' "$log" | grep -avE '^# [0-9]+ passed'
 	if [ "$status" -ne 0 ] || [ -z "$planned" ] || [ "$seen" -ne "$planned" ]; then
 		echo "not ok - $name: exit status $status, $seen of ${planned:-no} tests reported ($log)"

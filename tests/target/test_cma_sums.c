@@ -367,8 +367,7 @@ int moves_under_programs(struct out *out, uint64_t seconds)
 static int no_write_of_a_program_is_lost_by_cma_alloc(struct out *out)
 {
 	if (nothing_to_do() != NULL) {
-		out_printf(out, "# skip: %s\n", nothing_to_do());
-		return 0;
+		return ktap_skip(nothing_to_do());
 	}
 	return moves_under_programs(out, 0);
 }
@@ -377,12 +376,10 @@ static int cma_without_a_fence_is_seen(struct out *out)
 {
 	uint64_t found = 0;
 	if (nothing_to_do() != NULL) {
-		out_printf(out, "# skip: %s\n", nothing_to_do());
-		return 0;
+		return ktap_skip(nothing_to_do());
 	}
 	if (debug_pagealloc_enabled()) {
-		out_printf(out, "# skip: each page freed is fenced anyway\n");
-		return 0;
+		return ktap_skip("each page freed is fenced anyway");
 	}
 	if (move_programs(out, 0, 0, true, &found) != 0) {
 		return 1;

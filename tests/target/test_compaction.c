@@ -74,8 +74,7 @@ static int a_programs_pages_are_moved_together_whole(struct out *out)
 	uint64_t wrong = 0;
 	vaddr_t at;
 	if (!FPG_ENABLED(CONFIG_COMPACTION)) {
-		out_printf(out, "# skip: no compaction in this build\n");
-		return 0;
+		return ktap_skip("no compaction in this build");
 	}
 	struct mm *mm = mm_create("test");
 	KTAP_EXPECT(out, mm != NULL);

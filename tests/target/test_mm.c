@@ -277,8 +277,7 @@ static int a_change_reaches_a_program_on_another_hart(struct out *out)
 {
 	const struct user_exit *exit = &job.exit[last_hart()];
 	if (last_hart() == hart_index()) {
-		out_printf(out, "# skip: one hart\n");
-		return 0;
+		return ktap_skip("one hart");
 	}
 	int bad = with_program_far_away(out, take_write_away);
 	KTAP_EXPECT(out, bad == 0 && exit->killed && exit->status == -EACCES);
@@ -359,8 +358,7 @@ static int pages_move_under_a_program_and_no_write_is_lost(struct out *out)
 {
 	const struct user_exit *exit = &job.exit[last_hart()];
 	if (last_hart() == hart_index()) {
-		out_printf(out, "# skip: one hart\n");
-		return 0;
+		return ktap_skip("one hart");
 	}
 	int bad = with_program_far_away(out, move_pages);
 	KTAP_EXPECT(out, bad == 0);

@@ -299,6 +299,8 @@ static void check_line(void *ctx, enum log_level level, const char *line)
 
 static int log_lines_of_several_harts_stay_whole(struct out *out)
 {
+	const uint32_t room = CONFIG_LOG_RING_KIB * 1024U / 128U / 2U;
+	const uint32_t least = room < LINES ? room : LINES;
 	struct line_check check = { 0 };
 	enum log_level level = log_console_level();
 	log_set_console_level(LOG_WARN);
@@ -307,8 +309,8 @@ static int log_lines_of_several_harts_stay_whole(struct out *out)
 	KTAP_EXPECT(out, err == 0);
 	(void)log_walk(check_line, &check);
 	KTAP_EXPECT(out, check.torn == 0);
-	/* A small ring may have lost the first ones. */
-	KTAP_EXPECT(out, check.whole >= LINES);
+	/* A small ring may have lost the first ones; a line is shorter than 128 bytes. */
+	KTAP_EXPECT(out, check.whole >= least && check.whole != 0);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "cma_machine.h"
 #include "movable_owner.h"
 
+#include "fpg/core/fail_boot.h"
 #include "fpg/core/page_cache.h"
 
 #include <string.h>
@@ -324,6 +325,87 @@ static void a_guaranteed_area_lends_to_those_who_let_go(void **state)
 
 /* ---- making ---- */
 
+/** Free and borrowed pages while frames that are marked to be given out are borrowed still. */
+static bool counts_fit;
+
+static void look_at_counts(uint32_t owner)
+{
+	const struct cma_stats s = stats();
+	(void)owner;
+	counts_fit = counts_fit && s.free_pages <= s.pages && s.borrowed <= s.pages;
+}
+
+static void a_window_being_taken_back_is_not_counted_twice(void **state)
+{
+	(void)state;
+	struct cma_machine machine = usual;
+	machine.guaranteed = true;
+	start(&machine);
+	const uint64_t pages = stats().pages;
+	for (uint32_t i = 0; i < pages; i++) {
+		struct page *page = cma_borrow(area, movable_owner.kind[1], i);
+		assert_non_null(page);
+		movable_own(i, page, 0, true);
+	}
+	counts_fit = true;
+	movable_owner.discarded = look_at_counts;
+	struct page *got = cma_alloc(area, 100, 0, false);
+	movable_owner.discarded = NULL;
+	assert_non_null(got);
+	assert_true(counts_fit);
+	assert_int_equal(stats().borrowed, pages - 100);
+	assert_int_equal(stats().free_pages, 0);
+	check();
+}
+
+static void a_block_that_refuses_is_passed_over_as_a_whole(void **state)
+{
+	(void)state;
+	struct cma_report report;
+	start(&usual);
+	const struct pfn_range frames = cma_machine_frames(area);
+	assert_int_equal(alloc_contig_range(frames, GFP_USER_MOVABLE, NULL), 0);
+	for (uint64_t n = frames.start.n; n < frames.end.n; n += 64) {
+		struct page *page = pfn_to_page(pfn(n));
+		for (unsigned int k = 1; k < 64; k++) {
+			page[k].word = 0;
+		}
+		page->word = page_word_with_order(page->word, 6);
+		movable_own((uint32_t)(n - frames.start.n) / 64, page, 6, false);
+	}
+	/* In use for as long as anybody asks; by looking alone that is not to be seen. */
+	movable_owner.entry[0].isolated = true;
+	struct page *page = cma_alloc_report(area, 4, 0, true, &report);
+	assert_non_null(page);
+	assert_int_equal(page_to_pfn(page).n, frames.start.n + 64);
+	movable_owner.entry[0].isolated = false;
+	check();
+}
+
+static void records_that_cannot_be_had_are_a_reason(void **state)
+{
+	(void)state;
+	struct cma_report report;
+	start(&usual);
+	sim_populate_budget(0);
+	/* All that has records goes first. */
+	unsigned int served = 0;
+	while (cma_alloc_report(area, 512, 9, true, &report) != NULL) {
+		served++;
+	}
+	sim_populate_budget(-1);
+	assert_true(served < 16);
+	assert_int_equal(report.err, -ENOMEM);
+	assert_int_equal(report.blocker.reason, MIGRATE_REASON_NO_TARGET);
+	assert_string_equal(report.blocker.owner, "frame table");
+	assert_int_equal(stats().given_out, 512 * (uint64_t)served);
+	while (cma_alloc_report(area, 512, 9, true, &report) != NULL) {
+		served++;
+	}
+	assert_int_equal(served, 16);
+	check();
+}
+
 static void areas_are_made_of_memory_that_fits(void **state)
 {
 	(void)state;
@@ -366,6 +448,31 @@ static void areas_are_made_of_memory_that_fits(void **state)
 	assert_non_null(cma_alloc(cma_by_name("many.18"), 1, 0, true));
 }
 
+static void an_area_that_cannot_be_made_leaves_nothing_behind(void **state)
+{
+	(void)state;
+	struct cma *cma = NULL;
+	const struct sim_ram ram[] = { { CMA_RAM_BASE, 64 * SZ_1M, 0 } };
+	sim_start(ram, 1);
+	/* More pages than a request can say, with and without rounding. */
+	const phys_addr_t most = (phys_addr_t)1 << 44;
+	assert_int_equal(cma_declare_contiguous(0, most, 0, 0, 0, false, "a", &cma), -EINVAL);
+	assert_int_equal(cma_declare_contiguous(0, SZ_2M, 0, most, 0, false, "a", &cma), -EINVAL);
+	assert_int_equal(cma_declare_contiguous(0, most - SZ_2M, 0, 0, 0, false, "a", &cma),
+			 -ENOMEM);
+	/* Each allocation in turn: the place, the area, its bitmap. */
+	const phys_addr_t reserved = memblock_reserved_size();
+	for (unsigned int fails = 1; fails <= 3; fails++) {
+		fail_boot_set(fails);
+		const int err = cma_declare_contiguous(0, SZ_2M, 0, 0, 0, false, "a", &cma);
+		(void)fail_boot_end();
+		assert_int_equal(err, -ENOMEM);
+		assert_int_equal(memblock_reserved_size(), reserved);
+		assert_null(cma_by_name("a"));
+	}
+	assert_int_equal(cma_declare_contiguous(0, SZ_2M, 0, 0, 0, false, "a", &cma), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -381,6 +488,10 @@ int main(void)
 		cmocka_unit_test_teardown(lent_areas_become_carve_outs_and_lent_again, stop),
 		cmocka_unit_test_teardown(a_guaranteed_area_lends_to_those_who_let_go, stop),
 		cmocka_unit_test_teardown(areas_are_made_of_memory_that_fits, stop),
+		cmocka_unit_test_teardown(a_block_that_refuses_is_passed_over_as_a_whole, stop),
+		cmocka_unit_test_teardown(records_that_cannot_be_had_are_a_reason, stop),
+		cmocka_unit_test_teardown(an_area_that_cannot_be_made_leaves_nothing_behind, stop),
+		cmocka_unit_test_teardown(a_window_being_taken_back_is_not_counted_twice, stop),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -170,6 +170,34 @@ static void a_pinned_page_is_a_reason_by_name(void **state)
 	must_switch("buddy");
 }
 
+static void a_page_that_is_in_use_for_a_moment_is_waited_for(void **state)
+{
+	(void)state;
+	start_area(&usual);
+	const struct pfn_range frames = cma_machine_frames(area);
+	assert_int_equal(alloc_contig_range(frames, GFP_USER_MOVABLE, NULL), 0);
+	for (uint64_t n = frames.start.n; n < frames.end.n; n++) {
+		movable_own((uint32_t)(n - frames.start.n), pfn_to_page(pfn(n)), 0, false);
+	}
+	/* Not for ever, and then all is as before. */
+	movable_fail(MOVABLE_ISOLATE, 3000, UINT64_MAX);
+	assert_int_equal(palloc_switch("bootmem", &report), -EBUSY);
+	assert_non_null(strstr(report.why, migrate_reason_text(MIGRATE_REASON_BUSY)));
+	assert_true(stats().lent);
+	assert_int_equal(stats().given_out, 0);
+	assert_int_equal(stats().borrowed + stats().free_pages, stats().pages);
+	all_intact((uint32_t)stats().pages);
+	check();
+	/* Longer than one alloc_contig_range() tries. */
+	movable_fail(MOVABLE_ISOLATE, 500, 40);
+	must_switch("bootmem");
+	assert_true(movable_owner.calls[MOVABLE_ISOLATE] > 540);
+	all_intact((uint32_t)stats().pages);
+	must_switch("buddy");
+	assert_non_null(cma_alloc(area, stats().pages, 0, false));
+	check();
+}
+
 static void without_memory_to_move_to_all_stays(void **state)
 {
 	(void)state;
@@ -313,15 +341,63 @@ static void who_allocates_meanwhile_does_not_see_it(void **state)
 	assert_passes(use_while_changing);
 }
 
+/** Frames that nobody else wants, so each claim succeeds; from a backend that keeps records and from one that does not. */
+static void claim_ranges(void)
+{
+	const uint64_t first = cma_machine_frames(area).start.n - 0x4000;
+	while (__atomic_load_n(&over, __ATOMIC_ACQUIRE) == 0) {
+		for (uint64_t n = first; n < first + 0x1000; n += 0x80) {
+			const struct pfn_range range = { pfn(n + 5), pfn(n + 0x79) };
+			EXPECT(alloc_contig_range(range, GFP_KERNEL, NULL) == 0);
+			EXPECT(free_contig_range(range) == 0);
+			rounds_of[hart_index()]++;
+		}
+	}
+}
+
+static int claim_or_change(void *arg)
+{
+	(void)arg;
+	if (hart_index() == 0) {
+		change_often();
+	} else {
+		claim_ranges();
+	}
+	return 0;
+}
+
+static void claim_while_changing(void)
+{
+	start_area(&usual);
+	for (unsigned int i = 0; i < 2; i++) {
+		add_cpu(BOOT_HART + i)->nid = 0;
+	}
+	EXPECT(start() == 2);
+	const uint64_t free = page_alloc_free_pages();
+	EXPECT(hart_run_mask(harts_online(), "changing", claim_or_change, NULL, NULL) == 0);
+	page_cache_drain_all();
+	check();
+	/* Records that were needed and metadata, but no range. */
+	EXPECT(free - page_alloc_free_pages() < 0x74);
+}
+
+static void a_claimed_range_has_records_before_the_allocator_changes(void **state)
+{
+	(void)state;
+	assert_passes(claim_while_changing);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(areas_go_back_and_forth_with_whatever_is_in_them, stop),
 		cmocka_unit_test_teardown(a_pinned_page_is_a_reason_by_name, stop),
+		cmocka_unit_test_teardown(a_page_that_is_in_use_for_a_moment_is_waited_for, stop),
 		cmocka_unit_test_teardown(without_memory_to_move_to_all_stays, stop),
 		cmocka_unit_test_teardown(a_guaranteed_area_stays_what_it_is, stop),
 		cmocka_unit_test_teardown(an_area_that_was_never_lent_is_lent_by_a_change, stop),
 		cmocka_unit_test(who_allocates_meanwhile_does_not_see_it),
+		cmocka_unit_test(a_claimed_range_has_records_before_the_allocator_changes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -97,7 +97,7 @@ static void areas_are_shown_with_a_map_that_agrees(void **state)
 	assert_answer("2048 pages, lent, order_per_bit 0");
 	assert_answer("given out 100, lent and in use 50, free 1898");
 	assert_answer("1 allocations, 0 failures, 0 releases");
-	assert_answer("each character 1 page:");
+	assert_answer("a character is 1 page:");
 	assert_int_equal(in_map('#'), 100);
 	assert_int_equal(in_map('m'), 49);
 	assert_int_equal(in_map('X'), 1);
@@ -131,13 +131,13 @@ static void why_says_what_is_in_the_way_and_changes_nothing(void **state)
 	assert_int_equal(answer("cma why test 512"), 0);
 	assert_answer("it can be had; 512 pages have to be moved");
 	assert_int_equal(answer("cma why test 2048"), 0);
-	assert_answer("EBUSY");
+	assert_answer("it cannot be had: -EBUSY, something is in the way wherever it could be");
 	assert_answer_of("in the way: pfn 0x%llx: ", first_frame() + 1000);
 	assert_answer("test pages");
 	assert_answer("2 references");
-	assert_answer("1047 pages in a row could be had, 2048 are not given out");
+	assert_answer("most in a row that could be had: 1047 pages; not given out: 2048");
 	assert_int_equal(answer("cma why test 4096"), 0);
-	assert_answer("ENOMEM");
+	assert_answer("it cannot be had: -ENOMEM, no such run of pages");
 	assert_int_equal(answer("json on"), 0);
 	assert_int_equal(answer("cma why test 2048"), 0);
 	assert_answer("\"result\":\"-EBUSY\"");

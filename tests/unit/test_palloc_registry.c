@@ -100,6 +100,9 @@ static void an_overlay_s_mistakes_are_named_too(void **state)
 	struct palloc_overlay_ops half;
 	struct palloc_fault fault;
 	char names[64];
+	if (!FPG_ENABLED(CONFIG_CMA)) {
+		skip();
+	}
 	assert_non_null(cma);
 	assert_true(cma->caps & PALLOC_CAP_OVERLAY);
 	assert_int_equal(palloc_registry_validate(palloc_overlay_table, &fault), 0);

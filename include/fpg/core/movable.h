@@ -18,6 +18,7 @@
  * Several movers may be at work: one that finds a page isolated by another is told -EBUSY.
  *
  * None of them may call cma_*(), alloc_contig_range(), compact_*() or palloc_switch(): whoever moves is in one of these.
+ * Debug builds check it (CONFIG_DEBUG_CHECKS).
  *
  * A pin is a reference above the first: whoever needs a page to stay where it is takes one under the owner's lock.
  */

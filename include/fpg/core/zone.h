@@ -80,6 +80,8 @@ struct compact_state {
 	/** Where the scanners go on: first frames of pageblocks; both 0: from the ends. */
 	uint64_t migrate_at;
 	uint64_t free_at;
+	/** Where free blocks are counted next, in zones too large to count all; atomic. */
+	uint64_t count_at;
 	/** Pages moved since the scanners were at the ends. */
 	uint64_t moved;
 	/**
