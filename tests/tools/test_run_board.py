@@ -101,7 +101,7 @@ class RunBoard(unittest.TestCase):
         self.refused("RAM=0x80000000:64M", RAM="0x80000000:64M")
 
     def test_a_run_of_spike_is_bounded_by_instructions(self):
-        self.assertIn("--instructions=20000000000", shlex.split(self.spike(RUN="log").stdout))
+        self.assertIn("--instructions=100000000000", shlex.split(self.spike(RUN="log").stdout))
         self.assertIn("--instructions=5", shlex.split(self.spike(INSTRUCTIONS="5").stdout))
         self.assertNotIn("--instructions", self.spike().stdout)
         self.assertNotIn("--instructions", self.spike(RUN="log", INSTRUCTIONS="0").stdout)
