@@ -70,6 +70,9 @@ FPG_INIT static const char *fault_of(const struct boot_memory *bm, const struct 
 	if (mapped != 0 && mapped != area->range.size) {
 		return "a part of it is RAM that is not no-map, the rest is not";
 	}
+	if (behind.size == 0 && port_board_touches_alias(bm->board, area->range)) {
+		return "a part of it shows RAM a second time, the rest does not";
+	}
 	if (behind.size != 0 && mapped_bytes(behind) != 0) {
 		return "it shows RAM that is not no-map, and so may lie in the caches";
 	}
@@ -201,9 +204,8 @@ static uint64_t run(const struct dma_coherent_mem *mem, uint64_t page, uint64_t 
 static uint64_t find_hole(const struct dma_coherent_mem *mem, uint64_t count)
 {
 	const uint64_t align = 1ULL << log2_ceil(count);
-	const uint64_t base = mem->about.range.base >> PAGE_SHIFT;
 	const uint64_t pages = mem->about.pages;
-	uint64_t page = ALIGN_UP(base, align) - base;
+	uint64_t page = 0;
 	while (page < pages) {
 		const uint64_t length = run(mem, page, count, false);
 		if (length == count) {
@@ -214,7 +216,7 @@ static uint64_t find_hole(const struct dma_coherent_mem *mem, uint64_t count)
 		if (page < pages) {
 			page += run(mem, page, pages, true);
 		}
-		page = ALIGN_UP(base + page, align) - base;
+		page = ALIGN_UP(page, align);
 	}
 	return pages;
 }

@@ -31,7 +31,7 @@ void dma_coherent_init(const struct boot_memory *bm, dma_coherent_map_fn map);
 struct dma_coherent_mem *dma_coherent_of_device(const struct dt_facts *facts, int32_t node);
 
 /**
- * @bytes of the pool, in whole pages, cleared; aligned to the power of two of their size as in Linux.
+ * @bytes of the pool, in whole pages, cleared; aligned, counted from the first byte of the pool, to the power of two of their size, as in Linux.
  * @phys    out: as this hart sees it; what the device is told: dt_phys_to_dma()
  * Context: any hart, any lock but leaf ones held
  * Return:  NULL: no such hole is left, or @bytes is 0

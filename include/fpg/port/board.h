@@ -42,3 +42,11 @@ static inline struct phys_range port_board_aliased(const struct port_board *boar
 	return (struct phys_range){ board->uncached.ram.base + (range.base - board->uncached.at),
 				    range.size };
 }
+
+/** Some byte of @range lies in the alias. @board may be NULL. */
+static inline bool port_board_touches_alias(const struct port_board *board, struct phys_range range)
+{
+	return board != NULL &&
+	       phys_ranges_overlap(range, (struct phys_range){ board->uncached.at,
+							       board->uncached.ram.size });
+}
