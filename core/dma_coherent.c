@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <libfdt.h>
+#include <stdio.h>
 #include <string.h>
 
 struct dma_coherent_mem {
@@ -59,7 +60,8 @@ FPG_INIT static const char *fault_of(const struct boot_memory *bm, const struct 
 		if (rival.node >= 0) {
 			(void)dt_node_path(bm->facts.blob, rival.node, other, DT_PATH_BYTES);
 		} else {
-			(void)strcpy(other, owner_kind_name((enum owner_kind)rival.kind));
+			(void)snprintf(other, DT_PATH_BYTES, "%s",
+				       owner_kind_name((enum owner_kind)rival.kind));
 		}
 		return "it overlaps ";
 	}

@@ -237,8 +237,7 @@ static void say_alias(struct why *w)
 	} else if (w->in_ram && board != NULL &&
 		   phys_range_contains(board->uncached.ram, w->address)) {
 		say(w, "The %s shows it again, uncached, at 0x%llx.", board->name,
-		    (unsigned long long)(board->uncached.at +
-					 (w->address - board->uncached.ram.base)));
+		    ull(board->uncached.at + (w->address - board->uncached.ram.base)));
 	}
 }
 

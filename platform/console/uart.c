@@ -148,17 +148,18 @@ static void try_uart(void *arg)
 int port_set_console(const struct port_console *how)
 {
 	const char *name = port_console_driver(how->compatible, how->compatible_bytes);
-	if (name == NULL) {
+	const struct uart_driver *driver = name != NULL ? driver_for(name) : NULL;
+	if (driver == NULL) {
 		return -ENOTSUP;
 	}
 	struct uart uart = {
-		.driver = driver_for(name),
+		.driver = driver,
 		.reg_shift = how->reg_shift,
 		.reg_io_width = how->reg_io_width,
 		.big_endian = how->big_endian,
 	};
-	const uint64_t wanted = uart.driver->bytes_wanted(how);
-	const uint64_t needed = uart.driver->bytes_needed(how);
+	const uint64_t wanted = driver->bytes_wanted(how);
+	const uint64_t needed = driver->bytes_needed(how);
 	if (needed == 0 || needed > how->bytes || how->base == 0 ||
 	    phys_range_overflows(how->base, how->bytes)) {
 		return -EINVAL;
