@@ -25,7 +25,7 @@ LIGHT_GOALS := help clean distclean setup doctor format memblock-env
 NEED_CONFIG := $(if $(filter-out $(LIGHT_GOALS) menuconfig %config,$(or $(MAKECMDGOALS),all)),1)
 
 include mk/toolchain.mk mk/libfdt.mk mk/config.mk mk/objects.mk mk/target.mk mk/host.mk
-include mk/setup.mk mk/run.mk mk/tools.mk mk/check.mk mk/fuzz.mk mk/bench.mk mk/frag.mk mk/help.mk
+include mk/setup.mk mk/run.mk mk/image.mk mk/tools.mk mk/check.mk mk/fuzz.mk mk/bench.mk mk/frag.mk mk/help.mk
 
 .PHONY: all clean distclean FORCE setup-needed
 all: image-files

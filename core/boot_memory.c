@@ -33,6 +33,7 @@ FPG_INIT int boot_memory_scan(struct boot_memory *bm, const struct boot_inputs *
 	bootargs_read(&bm->args, in->bootargs != NULL ? in->bootargs : bm->facts.chosen.bootargs);
 	bm->initrd = in->initrd != NULL ? *in->initrd : bm->facts.chosen.initrd;
 	bm->initrd.size = phys_cap_size(bm->initrd.base, bm->initrd.size);
+	bm->board = port_board_find(bm->facts.compatible, bm->facts.compatible_bytes);
 	bm->scanned = true;
 	return 0;
 }

@@ -50,7 +50,7 @@ FPG_INIT bool boot_memory_next_area(const struct boot_memory *bm, phys_addr_t *a
 			continue;
 		}
 		const uint16_t flags = flags_of(bm->facts.blob, r->owner.node);
-		if (cma || (flags & DT_RANGE_DMA_DEFAULT)) {
+		if (cma || (flags & (DT_RANGE_DMA_POOL | DT_RANGE_DMA_DEFAULT))) {
 			*area = (struct boot_area){
 				{ r->base, r->size }, r->owner.node, flags, cma
 			};
@@ -80,6 +80,47 @@ const struct memblock_region *boot_area_claim(struct phys_range area)
 	struct overlap o = { .area = area };
 	memblock_for_each_claim(find_overlap, &o);
 	return o.claim;
+}
+
+FPG_INIT const struct memblock_region *boot_area_held(const struct memblock_region *range, int node,
+						      bool mine)
+{
+	const struct memblock_type *reserved = &memblock.reserved;
+	for (unsigned long i = memblock_region_index(reserved, range->base);
+	     i < memblock_used(reserved) && reserved->regions[i].base < range->base + range->size;
+	     i++) {
+		if ((reserved->regions[i].owner.node == node) == mine) {
+			return &reserved->regions[i];
+		}
+	}
+	return NULL;
+}
+
+struct rival {
+	int node;
+	bool found;
+	struct mem_owner owner;
+};
+
+FPG_INIT static bool find_rival(void *ctx, const struct memblock_region *claim)
+{
+	struct rival *r = ctx;
+	/* Who came later has the claim; the other one holds the bytes. */
+	const bool later = claim->owner.node == r->node;
+	const struct memblock_region *held = boot_area_held(claim, r->node, !later);
+	if (held != NULL) {
+		r->found = true;
+		r->owner = later ? held->owner : claim->owner;
+	}
+	return !r->found;
+}
+
+FPG_INIT bool boot_area_rival(int node, struct mem_owner *owner)
+{
+	struct rival r = { .node = node };
+	memblock_for_each_claim(find_rival, &r);
+	*owner = r.owner;
+	return r.found;
 }
 
 FPG_INIT int boot_memory_release_cma(struct boot_memory *bm)

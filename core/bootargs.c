@@ -126,6 +126,19 @@ FPG_INIT static int arg_firmware_guess(struct bootargs *args, const char *value)
 	return value == NULL ? -EINVAL : on_off(value, true, &args->firmware_guess);
 }
 
+/** As for any other name that another system gives a console (console=ttyS0): that is not known here. */
+FPG_INIT static int arg_console(struct bootargs *args, const char *value)
+{
+	if (value == NULL) {
+		return -EINVAL;
+	}
+	if (strcmp(value, "auto") != 0 && strcmp(value, "sbi") != 0) {
+		return -ENOENT;
+	}
+	args->firmware_console = strcmp(value, "sbi") == 0;
+	return 0;
+}
+
 FPG_INIT static int arg_memblock(struct bootargs *args, const char *value)
 {
 	if (value == NULL || strcmp(value, "debug") != 0) {
@@ -185,6 +198,7 @@ FPG_INITCONST static const struct {
 	{ "debug_pagealloc", arg_debug_pagealloc },
 	{ "page_owner", arg_page_owner },
 	{ "firmware_guess", arg_firmware_guess },
+	{ "console", arg_console },
 	{ "memblock", arg_memblock },
 	{ "fail_boot", arg_fail_boot },
 	{ "palloc", arg_palloc },

@@ -151,49 +151,6 @@ FPG_INIT static void refuse(const char *path, struct phys_range range, const cha
 		range.base, range.size, why, whose);
 }
 
-/** The first region in @range that is held for @node, or, when not @mine, for somebody else; NULL: there is none. */
-FPG_INIT static const struct memblock_region *held_in(const struct memblock_region *range, int node,
-						      bool mine)
-{
-	const struct memblock_type *reserved = &memblock.reserved;
-	for (unsigned long i = memblock_region_index(reserved, range->base);
-	     i < memblock_used(reserved) && reserved->regions[i].base < range->base + range->size;
-	     i++) {
-		if ((reserved->regions[i].owner.node == node) == mine) {
-			return &reserved->regions[i];
-		}
-	}
-	return NULL;
-}
-
-struct rival {
-	int node;
-	bool found;
-	struct mem_owner owner;
-};
-
-FPG_INIT static bool find_rival(void *ctx, const struct memblock_region *claim)
-{
-	struct rival *r = ctx;
-	/* Who came later has the claim; the other one holds the bytes. */
-	const bool later = claim->owner.node == r->node;
-	const struct memblock_region *held = held_in(claim, r->node, !later);
-	if (held != NULL) {
-		r->found = true;
-		r->owner = later ? held->owner : claim->owner;
-	}
-	return !r->found;
-}
-
-/** Somebody else wants some of what @node describes: then what is left is not what was meant, and is no area either. */
-FPG_INIT static bool has_rival(int node, struct mem_owner *owner)
-{
-	struct rival r = { .node = node };
-	memblock_for_each_claim(find_rival, &r);
-	*owner = r.owner;
-	return r.found;
-}
-
 /** A node's range. Return: the area, or NULL: it was refused. */
 FPG_INIT static struct cma *make_of_node(const struct boot_memory *bm, const struct boot_area *area)
 {
@@ -203,7 +160,7 @@ FPG_INIT static struct cma *make_of_node(const struct boot_memory *bm, const str
 	struct cma *cma = NULL;
 	const char *fault = cma_range_fault(area->range, 0);
 	(void)path_of(bm, area->node, path);
-	if (has_rival(area->node, &rival)) {
+	if (boot_area_rival(area->node, &rival)) {
 		refuse(path, area->range, "it overlaps ",
 		       rival.node >= 0 ? path_of(bm, rival.node, other) :
 					 owner_kind_name((enum owner_kind)rival.kind));
@@ -236,7 +193,7 @@ FPG_INIT static bool name_lost(void *ctx, const struct memblock_region *claim)
 	const struct phys_range range = { claim->base, claim->size };
 	char path[DT_PATH_BYTES];
 	if (claim->owner.kind != OWNER_CMA || claim->owner.node < 0 ||
-	    held_in(claim, claim->owner.node, true) != NULL) {
+	    boot_area_held(claim, claim->owner.node, true) != NULL) {
 		return true;
 	}
 	refuse(path_of(bm, claim->owner.node, path), range, "others hold all of its memory", "");

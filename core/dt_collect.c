@@ -160,6 +160,7 @@ FPG_INIT static void collect_node(struct dt_facts *facts, const struct dt_walk *
 		break;
 	case DT_OTHER:
 		collect_ranges(facts, w);
+		dt_collect_console(facts, w);
 		if (dt_has(w, P_COMPATIBLE)) {
 			dt_collect_poweroff(facts, w);
 			dt_collect_distances(facts, w);

@@ -55,7 +55,7 @@ FPG_INIT bool dt_number(const struct dt_walk *w, enum dt_prop p, uint64_t *value
 	return dt_cells(v->data, v->bytes / sizeof(fdt32_t), value);
 }
 
-FPG_INIT bool dt_cells(const uint8_t *p, uint32_t cells, uint64_t *value)
+bool dt_cells(const uint8_t *p, uint32_t cells, uint64_t *value)
 {
 	uint64_t v = 0;
 	for (; cells > 2; cells--, p += sizeof(fdt32_t)) {

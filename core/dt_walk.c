@@ -177,6 +177,33 @@ FPG_INIT static void push_level(struct dt_walk *w)
 	here->ranges = here->has_ranges ? w->props[P_RANGES] : (struct dt_value){ NULL, 0 };
 }
 
+/** Stand at the node at @at, whose name ends at @after, one level below the last one. */
+FPG_INIT static bool enter(struct dt_walk *w, int at, int after)
+{
+	w->next = after;
+	w->node = at;
+	w->name = node_name(w, at);
+	if (w->name == NULL) {
+		return false;
+	}
+	w->base_name_bytes = (uint32_t)strcspn(w->name, "@");
+	read_properties(w);
+	push_level(w);
+	return true;
+}
+
+FPG_INIT bool dt_walk_down(struct dt_walk *w, const int32_t *nodes, uint32_t depth)
+{
+	bool ok = dt_walk_next(w);
+	for (uint32_t i = 0; ok && i < depth; i++) {
+		int after;
+		w->depth++;
+		ok = fdt_next_tag(w->blob, nodes[i], &after) == FDT_BEGIN_NODE &&
+		     enter(w, nodes[i], after);
+	}
+	return ok;
+}
+
 FPG_INIT bool dt_walk_next(struct dt_walk *w)
 {
 	for (;;) {
@@ -195,15 +222,7 @@ FPG_INIT bool dt_walk_next(struct dt_walk *w)
 				w->first_too_deep = w->too_deep++ == 0 ? at : w->first_too_deep;
 				continue;
 			}
-			w->node = at;
-			w->name = node_name(w, at);
-			if (w->name == NULL) {
-				return false;
-			}
-			w->base_name_bytes = (uint32_t)strcspn(w->name, "@");
-			read_properties(w);
-			push_level(w);
-			return true;
+			return enter(w, at, after);
 		}
 	}
 }

@@ -22,6 +22,7 @@
 	X(P_ALIGNMENT, "alignment")                    \
 	X(P_ALLOC_RANGES, "alloc-ranges")              \
 	X(P_BOOTARGS, "bootargs")                      \
+	X(P_BIG_ENDIAN, "big-endian")                  \
 	X(P_COMPATIBLE, "compatible")                  \
 	X(P_DEVICE_TYPE, "device_type")                \
 	X(P_DISTANCE_MATRIX, "distance-matrix")        \
@@ -44,6 +45,9 @@
 	X(P_ISA_BASE, "riscv,isa-base")                \
 	X(P_ISA_EXTENSIONS, "riscv,isa-extensions")    \
 	X(P_RNG_SEED, "rng-seed")                      \
+	X(P_REG_SHIFT, "reg-shift")                    \
+	X(P_REG_IO_WIDTH, "reg-io-width")              \
+	X(P_REG_OFFSET, "reg-offset")                  \
 	X(P_SIZE, "size")                              \
 	X(P_STATUS, "status")                          \
 	X(P_STDOUT_PATH, "stdout-path")                \
@@ -118,6 +122,9 @@ struct dt_walk *dt_walk_begin(const void *blob);
 
 /** Go to the next node. Return: false at the end. */
 bool dt_walk_next(struct dt_walk *w);
+
+/** Go from the root down a chain of nodes, by their offsets; @depth 1 is a child of the root. Return: false when damaged */
+bool dt_walk_down(struct dt_walk *w, const int32_t *nodes, uint32_t depth);
 
 static inline bool dt_has(const struct dt_walk *w, enum dt_prop p)
 {
@@ -206,6 +213,8 @@ void dt_collect_chosen(struct dt_facts *facts, const struct dt_walk *w);
 void dt_collect_cpu(struct dt_facts *facts, const struct dt_walk *w);
 void dt_collect_distances(struct dt_facts *facts, const struct dt_walk *w);
 void dt_collect_poweroff(struct dt_facts *facts, const struct dt_walk *w);
+/** Compare each node that comes by with the path of the console. */
+void dt_collect_console(struct dt_facts *facts, const struct dt_walk *w);
 
 /** numa-node-id of a node: -1 when absent; warned about and -1 when too large. */
 int32_t dt_numa_node(struct dt_facts *facts, const struct dt_walk *w);

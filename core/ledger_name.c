@@ -5,6 +5,7 @@
 #include "fpg/core/boot_memory.h"
 #include "fpg/core/palloc_ops.h"
 #include "fpg/core/zone.h"
+#include "fpg/port/board.h"
 
 #include <libfdt.h>
 
@@ -54,6 +55,18 @@ static void put_owner(struct out *out, struct mem_owner owner)
 	}
 }
 
+/** The row is RAM a second time, past the caches. */
+static void put_alias(struct out *out, const struct ledger_row *row)
+{
+	const struct ledger_sources *from = ledger_sources();
+	const struct phys_range ram = port_board_aliased(
+		from != NULL ? from->board : NULL, (struct phys_range){ row->base, row->size });
+	if (ram.size != 0) {
+		out_printf(out, ": uncached alias of 0x%llx-0x%llx", (unsigned long long)ram.base,
+			   (unsigned long long)phys_range_end(ram));
+	}
+}
+
 static void put_zone(struct out *out, const struct ledger_row *row)
 {
 	const char *what = row->kind == LEDGER_ZONE_FREE ? "free" : kind_names[row->kind];
@@ -77,11 +90,12 @@ const char *ledger_holder(const struct ledger_row *row, char *buf, size_t buf_by
 		put_owner(&b.out, row->owner);
 		break;
 	case LEDGER_TWICE:
-	case LEDGER_OUTSIDE:
-		if (row->kind == LEDGER_TWICE) {
-			out_puts(&b.out, "HELD TWICE: ");
-		}
+		out_puts(&b.out, "HELD TWICE: ");
 		put_owner(&b.out, row->owner);
+		break;
+	case LEDGER_OUTSIDE:
+		put_owner(&b.out, row->owner);
+		put_alias(&b.out, row);
 		break;
 	case LEDGER_CUT:
 		out_puts(&b.out, boot_ram_fate_name((enum boot_ram_fate)row->detail));

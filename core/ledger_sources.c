@@ -40,6 +40,7 @@ void ledger_use_boot_memory(const struct boot_memory *bm)
 	static struct ledger_sources sources;
 	sources = (struct ledger_sources){
 		.facts = &bm->facts,
+		.board = bm->board,
 		.ram = boot_ram,
 		.ctx = (void *)(uintptr_t)bm,
 	};

@@ -12,6 +12,7 @@
 #include "fpg/core/memblock.h"
 #include "fpg/core/palloc_ops.h"
 #include "fpg/core/zone.h"
+#include "fpg/port/board.h"
 
 #include <errno.h>
 #include <string.h>
@@ -223,6 +224,23 @@ static void say_all_ram(struct why *w)
 	}
 }
 
+/** The board shows it at two places. */
+static void say_alias(struct why *w)
+{
+	const struct ledger_sources *from = ledger_sources();
+	const struct port_board *board = from != NULL ? from->board : NULL;
+	const struct phys_range ram =
+		port_board_aliased(board, (struct phys_range){ w->address, 1 });
+	if (ram.size != 0) {
+		say(w, "The %s shows RAM here a second time, uncached: the byte at 0x%llx.",
+		    board->name, (unsigned long long)ram.base);
+	} else if (w->in_ram && board != NULL &&
+		   phys_range_contains(board->uncached.ram, w->address)) {
+		say(w, "The %s shows it again, uncached, at 0x%llx.", board->name,
+		    ull(board->uncached.at + (w->address - board->uncached.ram.base)));
+	}
+}
+
 static void say_row(struct why *w)
 {
 	switch (w->row.kind) {
@@ -268,7 +286,7 @@ static void say_row(struct why *w)
 		break;
 	}
 	if (w->row.flags & LEDGER_ROW_NOMAP) {
-		say(w, "It is no-map: it appears in no page table.");
+		say(w, "It is no-map: the linear map leaves it out.");
 	}
 }
 
@@ -318,6 +336,7 @@ static void answer(struct why *w)
 	if (w->claims > CLAIMS_TOLD) {
 		say(w, "And by %u more.", w->claims - CLAIMS_TOLD);
 	}
+	say_alias(w);
 	if (w->in_ram) {
 		say_ram(w, "It is part of the RAM at");
 	} else {

@@ -4,7 +4,7 @@ obj-y += core/owner.o core/memblock.o core/memblock_table.o core/memblock_grow.o
 	 core/memblock_alloc.o core/memblock_owner.o core/memblock_query.o core/memblock_limit.o \
 	 core/memblock_handover.o core/memblock_debug.o core/memtest.o
 obj-y += core/dt_check.o core/dt_walk.o core/dt_value.o core/dt_collect.o core/dt_memory.o core/dt_reserved.o
-obj-y += core/dt_machine.o core/dt_isa.o core/dt_order.o core/dt_hole.o core/bootargs.o core/bootargs_memory.o
+obj-y += core/dt_machine.o core/dt_console.o core/dt_isa.o core/dt_dma.o core/dma_coherent.o core/dt_order.o core/dt_hole.o core/bootargs.o core/bootargs_memory.o
 obj-y += core/boot_memory.o core/boot_memory_ram.o core/boot_memory_overlap.o core/boot_memory_area.o core/boot_memory_reserve.o core/boot_memory_scratch.o
 obj-y += core/frame_table.o core/frame_reserve.o core/gfp.o core/pageblock.o core/zone.o core/zonelist.o core/zone_log.o core/zone_movable.o
 obj-y += core/page_alloc.o core/page_alloc_slow.o core/page_alloc_large.o core/page_free.o core/fragmentation.o core/page_cache.o core/page_cache_init.o \

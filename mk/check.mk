@@ -8,6 +8,11 @@ C_FILES := $(sort $(shell find base core allocators pagetable monitor platform i
 check:
 	@O='$(O)' LIBFDT_DIR='$(LIBFDT_DIR)' TARGET_NM='$(TARGET_NM)' ci/check
 
+# The boot matrix, all of tests/matrix/matrix.toml; ROWS="words" selects. make check runs a part of it.
+.PHONY: matrix
+matrix: image-files
+	@$(PYTHON) tests/matrix/matrix.py --build '$(O)' $(ROWS)
+
 # Long runs, for an evening: every tests/*/soak*.sh and a long campaign of each fuzzer.
 FUZZ_RUNS ?= 10000000
 soak: fuzz-bins image-files host-lib

@@ -8,6 +8,12 @@ Firstpage: what an operating system does between its first instruction and its f
   make run RUN="ledger; zones"
                        run these commands, power off; the exit status is 0 if all succeeded
   make check           everything that must hold: tests, checks, every configuration
+  make matrix          one image on every board, firmware, size and shape (ROWS="numa sv57": only those)
+
+  make BOARD=visionfive2 image
+                       an SD card for a VisionFive board (or visionfive; qemu_virt: a disk for U-Boot)
+  make BOARD=visionfive2 flash-help
+                       how to write it, and what to type at U-Boot's prompt
 
   make                 the image: build/firstpage.bin and build/firstpage.elf
   make menuconfig      choose what is in it; also <board>_defconfig, olddefconfig, savedefconfig
@@ -29,6 +35,7 @@ Boards ($(filter-out tiny debug,$(sort $(patsubst configs/%_defconfig,%,$(wildca
 Variables
   BOARD=qemu_virt|spike|spike-isa|sifive_u   RAM=4G   HARTS=4   ARGS="boot arguments"   TIMEOUT=seconds
   QEMU_ARGS="more of QEMU's options"   OPENSBI=firmware file   O=folder (BUILD= means the same)   V=1
+  FIRMWARE=uboot   DTB=file   INITRD=file   DISK=image   UBOOT=file, or folder for image
   LIBFDT_DIR=folder of libfdt's sources   CROSS_COMPILE=riscv64-unknown-elf-   CC=gcc|clang   SETUP=no
 endef
 

@@ -26,9 +26,10 @@ $(eval $(call read-objects,HOST,$(HOST_GEN),host))
 $(eval $(call read-objects,TARGET,$(GEN),target))
 endif
 
-# Of platform/boot/ only what brings the hart to C needs the machine; the order of the boot is tested on a host too.
+# Of platform/boot/ only what brings the hart to C needs the machine; the order of the boot is tested on a host too. What is
+# known of boards is data, for a host as well.
 MACHINE_ONLY := platform/boot/entry.o platform/boot/early_paging.o platform/boot/image.o platform/boot/segments.o \
-		platform/riscv/% platform/sbi/% platform/console/% platform/boards/%
+		platform/riscv/% platform/sbi/% platform/console/% platform/boards/poweroff.o platform/boards/mmio.o
 ifneq ($(filter $(MACHINE_ONLY),$(HOST_OBJ_LIST)),)
 $(error objects.mk: use target-obj-y for $(filter $(MACHINE_ONLY),$(HOST_OBJ_LIST)))
 endif

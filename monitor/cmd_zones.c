@@ -257,6 +257,9 @@ const struct monitor_command monitor_commands_palloc[] = {
 	{ "cma", "[why|alloc AREA COUNT [ALIGN]|release AREA PFN COUNT]",
 	  "areas with their bitmaps; what a request would say; try one", 0, 4, cmd_cma },
 #endif
+	{ "dma", "[NODE BYTES]",
+	  "memory pools of devices; allocate for the device at a path or alias, write, read, free",
+	  0, 2, cmd_dma },
 	{ "page_owner", "PFN|ADDRESS", "who allocated and freed a page", 1, 1, cmd_page_owner },
 #ifdef CONFIG_FAIL_PAGE_ALLOC
 	{ "fail_page_alloc", "[off|nth N|share PERCENT] [CONDITION…]",

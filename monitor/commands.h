@@ -23,6 +23,7 @@ int cmd_page_owner(struct monitor *m, int argc, char **argv);
 int cmd_zoneinfo(struct monitor *m, int argc, char **argv);
 int cmd_pagetypeinfo(struct monitor *m, int argc, char **argv);
 int cmd_cma(struct monitor *m, int argc, char **argv);
+int cmd_dma(struct monitor *m, int argc, char **argv);
 int cmd_caches(struct monitor *m, int argc, char **argv);
 int cmd_compact(struct monitor *m, int argc, char **argv);
 int cmd_extfrag(struct monitor *m, int argc, char **argv);

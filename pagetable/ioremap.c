@@ -10,14 +10,32 @@
 #include "fpg/base/range.h"
 #include "fpg/core/log.h"
 #include "fpg/core/memblock.h"
+#include "fpg/core/memblock_iter.h"
 #include "fpg/pagetable/kernel_map.h"
 
 #include <errno.h>
 
 #define CALLER ((uint64_t)(uintptr_t)__builtin_return_address(0))
 
-/** Why [phys, phys + bytes) cannot be registers; NULL when it can. */
-static const char *refusal(phys_addr_t phys, uint64_t bytes)
+/** Memory of [first, last) has a mapping of its own, or, unless @no_map is allowed, is memory at all. */
+static bool is_ram(phys_addr_t first, phys_addr_t last, bool no_map)
+{
+	if (!no_map) {
+		return memblock_overlaps_region(&memblock.memory, first, last - first);
+	}
+	uint64_t i;
+	phys_addr_t start;
+	phys_addr_t end;
+	for_each_mem_range(i, &start, &end) {
+		if (start < last && first < end) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/** Why [phys, phys + bytes) cannot be mapped here; NULL when it can. */
+static const char *refusal(phys_addr_t phys, uint64_t bytes, bool no_map)
 {
 	const phys_addr_t limit = (phys_addr_t)1 << PT_PHYS_BITS;
 	if (bytes == 0) {
@@ -29,12 +47,12 @@ static const char *refusal(phys_addr_t phys, uint64_t bytes)
 	/* A leaf covers whole pages, so what shares a page with memory is refused, too. */
 	const phys_addr_t first = ALIGN_DOWN(phys, PAGE_SIZE);
 	const phys_addr_t last = ALIGN_UP(phys + bytes, PAGE_SIZE);
-	return memblock_overlaps_region(&memblock.memory, first, last - first) ? "it is RAM" : NULL;
+	return is_ram(first, last, no_map) ? "it is RAM" : NULL;
 }
 
-static void *map(phys_addr_t phys, size_t bytes, uint32_t prot, uint64_t caller)
+static void *map(phys_addr_t phys, size_t bytes, uint32_t prot, bool no_map, uint64_t caller)
 {
-	const char *why = refusal(phys, bytes);
+	const char *why = refusal(phys, bytes, no_map);
 	struct vm_area *area = NULL;
 	const phys_addr_t first = ALIGN_DOWN(phys, PAGE_SIZE);
 	if (why == NULL) {
@@ -59,12 +77,17 @@ static void *map(phys_addr_t phys, size_t bytes, uint32_t prot, uint64_t caller)
 
 void *ioremap(phys_addr_t phys, size_t bytes)
 {
-	return map(phys, bytes, MEM_R | MEM_W | PT_IO, CALLER);
+	return map(phys, bytes, MEM_R | MEM_W | PT_IO, false, CALLER);
 }
 
 void *ioremap_wc(phys_addr_t phys, size_t bytes)
 {
-	return map(phys, bytes, MEM_R | MEM_W | PT_NONCACHED, CALLER);
+	return map(phys, bytes, MEM_R | MEM_W | PT_NONCACHED, false, CALLER);
+}
+
+void *memremap_wc(phys_addr_t phys, size_t bytes)
+{
+	return map(phys, bytes, MEM_R | MEM_W | PT_NONCACHED, true, CALLER);
 }
 
 void iounmap(const void *addr)

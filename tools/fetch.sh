@@ -5,6 +5,7 @@
 #   what    what it is, for messages         name  the file's name        sum   its SHA-256
 #   urls    where to try by curl or wget     die   a function that ends the script with a reason
 #   apt_get a function: `apt-get "${opt[@]}" …` that leaves $name in the current folder
+#   arch    only for a package of another architecture than this computer's: its name
 
 good() { [ -f "$1" ] && [ "$(sha256sum <"$1" | cut -d' ' -f1)" = "$sum" ]; }
 
@@ -15,10 +16,11 @@ by_apt() { # SOURCE LINE'S TYPE (deb or deb-src)
 	[ -f "$keyring" ] || return 1
 	mkdir -p "$work/lists/partial" "$work/cache/archives/partial" || return 1
 	: >"$work/status"
-	echo "$1 [signed-by=$keyring] http://deb.debian.org/debian trixie main" >"$work/sources.list"
+	echo "$1 [${arch:+arch=$arch }signed-by=$keyring] http://deb.debian.org/debian trixie main" >"$work/sources.list"
 	opt=(-q -o "Dir::Etc::sourcelist=$work/sources.list" -o Dir::Etc::sourceparts=/dev/null
 		-o "Dir::State=$work" -o "Dir::State::status=$work/status" -o "Dir::Cache=$work/cache"
 		-o APT::Get::List-Cleanup=0 -o Acquire::Languages=none)
+	[ -z "${arch:-}" ] || opt+=(-o "APT::Architectures::=$arch")
 	[ "$(id -u)" -ne 0 ] || opt+=(-o APT::Sandbox::User=root)
 	(cd "$work" && apt-get "${opt[@]}" update && apt_get) >"$work/log" 2>&1 || return 1
 	[ -f "$work/$name" ] && mv "$work/$name" "$work/got"
@@ -55,4 +57,19 @@ fetch() {
 	fi
 	good "$work/got" || die "the $name that was fetched has the wrong sum (wanted $sum): not used"
 	mv "$work/got" "$file" || die "cannot write $file"
+}
+
+# fetch_deb DEST FOLDER FILE: the files below FOLDER of the package $name, of which FILE is one, into DEST. DEST/.version
+# says which version they are: $version, set before, too.
+fetch_deb() {
+	local up
+	[ "$(cat "$1/.version" 2>/dev/null)" != "$version" ] || return 0
+	mkdir -p "$1" || die "cannot create $1"
+	fetch deb "$(dirname "$1")"
+	command -v ar >/dev/null || die "no ar to unpack $name with"
+	up=${2//[!\/]/}
+	ar p "$file" data.tar.xz | tar -xJf - -C "$1" --strip-components=$((${#up} + 1)) --no-same-owner "./${2#/}" ||
+		die "cannot unpack $file into $1"
+	[ -f "$1/$3" ] || die "$file holds no $3"
+	echo "$version" >"$1/.version"
 }

@@ -9,8 +9,8 @@ kconf.py savedefconfig FILE OUT  write the smallest file that leads to the same 
 kconf.py random SEED             make a random configuration that can be built; the same seed, the same choices
 kconf.py check                   every prompt has a help text, every symbol is documented (used by CI)
 
-Symbols named BOARD_* and RUN_* say how the image is started, never what is in it: they reach config.mk only, so that
-every board's defconfig leads to the same bytes.
+Symbols named BOARD_*, RUN_* and IMAGE_* say how the image is started and packed, never what is in it: they reach
+config.mk only, so that every board's defconfig leads to the same bytes.
 """
 import os
 import random
@@ -18,7 +18,8 @@ import sys
 
 import kconfiglib
 
-RUN_ONLY = ("BOARD", "RUN_")
+BOARD_DEFAULTS = ("RUN_", "IMAGE_")
+RUN_ONLY = ("BOARD",) + BOARD_DEFAULTS
 
 
 def load(path=None):
@@ -82,14 +83,19 @@ def make_line(sym):
     value = sym.str_value
     if sym.type == kconfiglib.BOOL and value != "y":
         return None
-    return f"CONFIG_{sym.name} := " + value.replace("$", "$$").replace("#", "\\#")
+    return f"CONFIG_{sym.name} := " + make_text(value)
+
+
+def make_text(value):
+    """@value as make reads it in an assignment."""
+    return value.replace("$", "$$").replace("#", "\\#")
 
 
 def board_defaults(kconf):
-    """RUN_* for every board, as RUN_RAM_spike and so on; a value the user set counts for the chosen board only."""
+    """RUN_* and IMAGE_* for every board, as RUN_RAM_spike; a value the user set counts for the chosen board only."""
     lines = []
     choice = kconf.named_choices["BOARD_CHOICE"]
-    runs = [s for s in kconf.unique_defined_syms if s.name.startswith("RUN_")]
+    runs = [s for s in kconf.unique_defined_syms if s.name.startswith(BOARD_DEFAULTS)]
     chosen = kconf.syms["BOARD"].str_value
     users = {s: s.user_value for s in runs}
     own = choice.selection
@@ -101,7 +107,7 @@ def board_defaults(kconf):
                 sym.unset_value()
             elif users[sym] is not None:
                 sym.set_value(users[sym])
-            lines.append(f"{sym.name}_{name} := {sym.str_value}")
+            lines.append(f"{sym.name}_{name} := " + make_text(sym.str_value))
     own.set_value(2)
     for sym, value in users.items():
         if value is not None:

@@ -3,7 +3,7 @@
 # What Firstpage needs, how to see whether it is there, and what it is called elsewhere. Sourced by setup and doctor.
 #
 # NEEDS: set|probe|Debian and Ubuntu (alternatives by /)|Fedora|Homebrew|what it is for
-# Sets:  build (make), run (make run), check (make check). run includes build, check includes both.
+# Sets:  build (make), run (make run), image (make image), check (make check). Each includes those before it.
 # Probes: a command's name; file:GLOB; python:MODULE of the system's python3; fn:NAME of a function below.
 # shellcheck disable=SC2034  # used by those who source this
 NEEDS='
@@ -18,6 +18,9 @@ build|fn:picolibc|picolibc-riscv64-unknown-elf|picolibc for riscv64 (source)|pic
 run|qemu-system-riscv64|qemu-system-riscv/qemu-system-misc|qemu-system-riscv|qemu|the simulator
 run|fn:opensbi|opensbi|opensbi (or QEMU'"'"'s own)|qemu (has its own)|the firmware
 run|dtc|device-tree-compiler|dtc|dtc|device trees
+image|sgdisk|gdisk|gdisk|gptfdisk|partition tables
+image|mformat|mtools|mtools|mtools|FAT file systems
+check|fsck.fat|dosfstools|dosfstools|dosfstools|file systems of images
 check|gcc|gcc|gcc|gcc|host tests
 check|file:/usr/include/stdlib.h|libc6-dev|glibc-devel|-|host tests
 check|fn:cmocka|libcmocka-dev|libcmocka-devel|cmocka|unit tests
@@ -28,6 +31,9 @@ check|clang-format|clang-format|clang-tools-extra|clang-format|layout
 check|cppcheck|cppcheck|cppcheck|cppcheck|static checks
 check|git|git|git|git|the list of files
 '
+
+# sgdisk and fsck.fat are not on everybody's path.
+PATH=$PATH:/usr/sbin:/sbin
 
 kconfig_python=/usr/bin/python3
 [ -x "$kconfig_python" ] || kconfig_python=python3
@@ -62,6 +68,7 @@ in_set() {
 	case $2 in
 	build) [ "$1" = build ] ;;
 	run) [ "$1" = build ] || [ "$1" = run ] ;;
+	image) [ "$1" != check ] ;;
 	*) true ;;
 	esac
 }

@@ -5,6 +5,8 @@
  *
  * Registers are mapped when they become known: a panic maps nothing.
  */
+#include "mmio.h"
+
 #include "platform/sbi/sbi.h"
 
 #include "fpg/port/port.h"
@@ -29,21 +31,12 @@ enum way {
 };
 
 static _Atomic uint32_t next_way;
-static void *(*mmio_map)(phys_addr_t phys, size_t bytes);
 static volatile uint32_t *sifive_test;
 static volatile uint64_t *htif_tohost;
 
-void port_set_mmio_map(void *(*map)(phys_addr_t phys, size_t bytes))
-{
-	mmio_map = map;
-}
-
 static volatile void *map_register(phys_addr_t phys, size_t bytes)
 {
-	if (phys == 0 || phys % bytes != 0 || mmio_map == NULL) {
-		return NULL;
-	}
-	return mmio_map(phys, bytes);
+	return phys != 0 && phys % bytes == 0 ? mmio_map(phys, bytes) : NULL;
 }
 
 void port_set_poweroff(const struct port_poweroff *how)

@@ -56,6 +56,13 @@ void boot_debug_allocator(const struct boot_memory *bm, const struct kernel_map 
 /** After the page allocators: vmalloc, address spaces, the other harts. Boot memory. */
 void boot_start_objects(const struct boot_memory *bm, const struct kernel_map *map);
 
+/** Log what is known of the board beyond its tree. */
+struct port_board;
+void boot_notice_board(const struct port_board *board);
+
+/** The UART of /chosen/stdout-path becomes the console, if it can and console= does not say otherwise; the log tells. */
+void boot_set_console(struct boot_memory *bm);
+
 /** Log a line for each boot argument that is well-formed, and that this build does not act on. */
 void boot_notice_unused(const struct bootargs *args);
 

@@ -77,6 +77,9 @@ FPG_INIT static void read_device_tree(phys_addr_t a1)
 	pr_info("machine: %s, %" PRIu32 " hart%s",
 		memory.facts.model != NULL ? memory.facts.model : "no model in the device tree",
 		memory.facts.cpus_found, memory.facts.cpus_found == 1 ? "" : "s");
+	if (memory.board != NULL) {
+		boot_notice_board(memory.board);
+	}
 	boot_notice_unused(&memory.args);
 	boot_debug_facts(&memory.facts);
 }
@@ -125,6 +128,7 @@ FPG_INIT static void switch_tables(void)
 {
 	boot_stage_set(STAGE_PAGING);
 	boot_switch_tables(&memory, &map, &image);
+	boot_set_console(&memory);
 	if (ledger_reserve_memory() != 0) {
 		pr_warn("no memory for ledger snapshots: later ones may be missing");
 	}

@@ -12,6 +12,7 @@
 #include "fpg/core/memblock.h"
 #include "fpg/pagetable/fixmap.h"
 #include "fpg/pagetable/kernel_map.h"
+#include "fpg/port/board.h"
 
 #include <inttypes.h>
 
@@ -40,6 +41,17 @@ FPG_INIT void boot_notice_unused(const struct bootargs *args)
 	       "fail_boot=", "lets no allocation fail (CONFIG_FAIL_BOOT)");
 	unused(args->memblock_debug && !FPG_ENABLED(CONFIG_MEMBLOCK_DEBUG), "memblock=debug",
 	       "does not trace memblock (CONFIG_MEMBLOCK_DEBUG)");
+}
+
+FPG_INIT void boot_notice_board(const struct port_board *board)
+{
+	const struct port_alias *alias = &board->uncached;
+	if (alias->ram.size == 0) {
+		pr_info("board: %s", board->name);
+		return;
+	}
+	pr_info("board: %s, RAM from %#" PRIx64 " on is uncached from %#" PRIx64 " on", board->name,
+		alias->ram.base, alias->at);
 }
 
 FPG_INIT static void debug_ranges(const char *what, const struct dt_list *list)

@@ -8,6 +8,7 @@
 
 #include "fpg/base/errno.h"
 #include "fpg/core/boot_memory.h"
+#include "fpg/core/dma_coherent.h"
 #include "fpg/core/hart.h"
 #include "fpg/core/log.h"
 #include "fpg/core/page_alloc.h"
@@ -92,6 +93,7 @@ FPG_INIT void boot_start_objects(const struct boot_memory *bm, const struct kern
 		.area_alloc = hart_area,
 	};
 	(void)harts_start(&bm->facts, &env);
+	dma_coherent_init(bm, memremap_wc);
 	err = mm_init();
 	if (err != 0) {
 		pr_warn("no address spaces: `user` and `mm` cannot work (%s)", errno_name(err));

@@ -24,6 +24,14 @@ void host_ram_release(void);
 /** Called by port_exit() before the process ends; may longjmp out. NULL: none. */
 void host_set_exit_hook(void (*hook)(int code));
 
+/* ---- console ---------------------------------------------------------------------------------------------- */
+
+/** What port_set_console() returns from now on. 0 by default. */
+void host_set_console_answer(int err);
+
+/** What port_set_console() was told last. */
+const struct port_console *host_console(void);
+
 /* ---- harts ------------------------------------------------------------------------------------------------ */
 
 /*

@@ -20,6 +20,8 @@ bool port_linear_ready = true;
 static void *ram_window;
 static size_t ram_window_bytes;
 static void (*exit_hook)(int code);
+static struct port_console console_wanted;
+static int console_answer;
 
 int host_ram_window(phys_addr_t base, size_t bytes)
 {
@@ -73,6 +75,37 @@ int port_console_read(void)
 const char *port_console_name(void)
 {
 	return "host";
+}
+
+const char *port_console_driver(const char *compatible, uint32_t compatible_bytes)
+{
+	static const char *const known[] = { "ns16550a", "snps,dw-apb-uart", "sifive,uart0" };
+	for (const char *end = compatible + compatible_bytes; compatible < end;
+	     compatible += strlen(compatible) + 1) {
+		for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+			if (strcmp(compatible, known[i]) == 0) {
+				return compatible;
+			}
+		}
+	}
+	return NULL;
+}
+
+void host_set_console_answer(int err)
+{
+	console_answer = err;
+}
+
+const struct port_console *host_console(void)
+{
+	return &console_wanted;
+}
+
+/* The console stays on stdout. */
+int port_set_console(const struct port_console *how)
+{
+	console_wanted = *how;
+	return console_answer;
 }
 
 uint64_t port_time_ticks(void)

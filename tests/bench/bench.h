@@ -58,3 +58,10 @@ void bench_line(struct bench_report *report, const char *name, uint64_t instruct
 
 /** Print why a row cannot be measured. Return: @err */
 int bench_fail(struct bench_report *report, int err, const char *why);
+
+/**
+ * Move @pages pages of the space, from @at on, to the frames from @first on, which are the caller's and become the space's.
+ * Return: 0 | negative errno of mm_pin_page() or migrate_frames()
+ */
+struct mm;
+int bench_move_into(struct mm *mm, vaddr_t at, uint64_t pages, pfn_t first);

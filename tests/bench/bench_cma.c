@@ -120,53 +120,6 @@ static int full_1024(struct bench_report *report)
 
 /* ---- full of a program's pages ---- */
 
-/** Where the program's pages go: the area's frames from here on. */
-static struct page *into_area(void *ctx, const struct page *from, unsigned int order)
-{
-	uint64_t *next = ctx;
-	(void)from;
-	(void)order;
-	return pfn_to_page(pfn((*next)++));
-}
-
-static void keep_place(void *ctx, struct page *to, unsigned int order)
-{
-	(void)to;
-	(void)order;
-	(*(uint64_t *)ctx)--;
-}
-
-static void free_old(void *ctx, struct page *from, unsigned int order)
-{
-	(void)ctx;
-	__free_pages(from, order);
-}
-
-/** The pages of the space from @at on move to the frames from @first on, which are ours. */
-static int move_into(struct mm *mm, vaddr_t at, pfn_t first)
-{
-	uint64_t next = first.n;
-	const struct migrate_control control = {
-		.target = into_area,
-		.untarget = keep_place,
-		.emptied = free_old,
-		.ctx = &next,
-	};
-	struct migrate_result result = { 0 };
-	int err = 0;
-	for (uint64_t i = 0; err == 0 && i < PAGES; i++) {
-		struct page *page;
-		err = mm_pin_page(mm, vaddr(at.v + i * PAGE_SIZE), PROT_READ, &page);
-		if (err == 0) {
-			pfn_t f = page_to_pfn(page);
-			mm_unpin_page(page);
-			err = migrate_frames((struct pfn_range){ f, pfn_add(f, 1) }, &control,
-					     &result);
-		}
-	}
-	return err;
-}
-
 /** All of the area is ours; 1024 frames of it become a program's. */
 static int anon_round(struct cma *cma, uint64_t *cost)
 {
@@ -180,7 +133,7 @@ static int anon_round(struct cma *cma, uint64_t *cost)
 				       MAP_POPULATE, &at) :
 			       -ENOMEM;
 	err = err == 0 ? alloc_contig_range(all, GFP_USER_MOVABLE, NULL) : err;
-	err = err == 0 ? move_into(mm, at, first) : err;
+	err = err == 0 ? bench_move_into(mm, at, PAGES, first) : err;
 	if (err == 0) {
 		bench_begin(&timer);
 		pages = cma_alloc(cma, PAGES, 0, true);

@@ -159,44 +159,6 @@ static int contig_full(struct bench_report *report)
 
 /* ---- anonymous pages ---- */
 
-static struct page *into_place(void *ctx, const struct page *from, unsigned int order)
-{
-	(void)from;
-	(void)order;
-	return pfn_to_page(pfn_add(place.start, (*(uint64_t *)ctx)++));
-}
-
-static void free_emptied(void *ctx, struct page *from, unsigned int order)
-{
-	(void)ctx;
-	__free_pages(from, order);
-}
-
-/** Move the pages of the space from @at on to the frames of the place, which are ours. */
-static int fill_place(struct mm *mm, vaddr_t at)
-{
-	uint64_t next = 0;
-	const struct migrate_control control = {
-		.target = into_place,
-		.untarget = untarget,
-		.emptied = free_emptied,
-		.ctx = &next,
-	};
-	struct migrate_result result = { 0 };
-	int err = 0;
-	for (uint64_t i = 0; err == 0 && i < PAGES; i++) {
-		struct page *page;
-		err = mm_pin_page(mm, vaddr(at.v + i * PAGE_SIZE), PROT_READ, &page);
-		if (err == 0) {
-			pfn_t f = page_to_pfn(page);
-			mm_unpin_page(page);
-			err = migrate_frames((struct pfn_range){ f, pfn_add(f, 1) }, &control,
-					     &result);
-		}
-	}
-	return err;
-}
-
 static int anon_round(uint64_t *cost)
 {
 	vaddr_t at;
@@ -206,7 +168,7 @@ static int anon_round(uint64_t *cost)
 			       -ENOMEM;
 	err = err == 0 ? find_place() : err;
 	err = err == 0 ? alloc_contig_range(place, GFP_USER_MOVABLE, NULL) : err;
-	err = err == 0 ? fill_place(mm, at) : err;
+	err = err == 0 ? bench_move_into(mm, at, PAGES, place.start) : err;
 	err = err == 0 ? count_migration(cost) : err;
 	mm_destroy(mm);
 	return err == 0 ? free_contig_range(place) : err;

@@ -16,27 +16,23 @@ import subprocess
 import sys
 import tempfile
 
+import loader
+from loader import ALL, HART, JUMP, MAGIC, OFF_STRUCT, PARAMS, SUPERPAGE, TOTALSIZE, VERSION, word
+
 QEMU = os.environ.get("QEMU", "qemu-system-riscv64")
-CROSS = os.environ.get("CROSS_COMPILE", "riscv64-unknown-elf-")
 HERE = os.path.dirname(os.path.abspath(__file__))
 FPG_RUN = os.path.join(HERE, "..", "..", "tools", "fpg-run")
 
 # QEMU virt: RAM begins here, and OpenSBI starts what -kernel gave at the second address.
 RAM_BASE = 0x80000000
 STUB = 0x80200000
-PARAMS = STUB + 0x1000
-SUPERPAGE = 0x200000
 # Places in the RAM of a case, clear of the stub and of QEMU's own blob (at most 2 MiB below the end).
 IMAGE = 0x80400000
 BLOB = 0x88000000
 
-JUMP, HART, ALL = 0, 1, 2
 EXACT = r"ledger: (\d+) of \1 bytes accounted for: exact"
 DAMAGED = r"device tree of 0x[0-9a-f]+ bytes .*is damaged: FDT_ERR_[A-Z]+"
 UNALIGNED = r"firstpage: loaded at 0x0*%x, which is not a multiple of 2 MiB"
-
-# Offsets in the blob's header. Source: Devicetree Specification v0.4, 5.2.
-MAGIC, TOTALSIZE, OFF_STRUCT, VERSION = 0, 4, 8, 20
 
 
 class Case:
@@ -72,13 +68,6 @@ def top_of_ram(image_bytes, ram_mib):
     return (end - image_bytes) // SUPERPAGE * SUPERPAGE
 
 
-def word(blob, offset, value=None):
-    """Read, or write, a big-endian 32-bit word of the blob's header."""
-    if value is not None:
-        struct.pack_into(">I", blob, offset, value)
-    return struct.unpack_from(">I", blob, offset)[0]
-
-
 def put(offset, value):
     def spoil(blob):
         word(blob, offset, value)
@@ -95,6 +84,15 @@ def half_is_missing(blob):
 def totalsize_cut(blob):
     word(blob, TOTALSIZE, len(blob) // 2)
     return blob[:len(blob) // 2]
+
+
+def serial_at(address):
+    """The console's UART, where QEMU virt has none."""
+    def spoil(blob):
+        was, to = (struct.pack(">4I", 0, at, 0, 0x100) for at in (0x10000000, address))
+        assert blob.count(was) == 1
+        return blob.replace(was, to)
+    return spoil
 
 
 def as_it_is(blob):
@@ -164,6 +162,22 @@ def cases(image_bytes):
              spoil=put(TOTALSIZE, 0xffffffff)),
         Case("structure_block_lies_outside", DAMAGED, 2, spoil=put(OFF_STRUCT, 0x7ffffff8)),
     ]
+    uart = r"warning: stdout-path /soc/serial@10000000, registers at 0x%x: %s"
+    blobs += [
+        Case("a_uart_that_firmware_keeps_is_not_the_console",
+             [uart % (0x2000000, "an access to its registers trapped"), r"boot: console: sbi", EXACT], 0,
+             spoil=serial_at(0x2000000)),
+        # The configuration of a PCI device that is not there reads as ones; the host bridge's has zeros in the right places.
+        Case("a_uart_that_is_not_there_is_not_the_console",
+             [uart % (0x30008000, "nothing answers there"), r"boot: console: sbi", EXACT], 0,
+             spoil=serial_at(0x30008000)),
+        Case("a_uart_that_is_never_ready_is_not_the_console",
+             [uart % (0x30000000, "it takes no characters"), r"boot: console: sbi", EXACT], 0,
+             spoil=serial_at(0x30000000)),
+        Case("a_uart_in_ram_is_not_the_console",
+             [r"serial@10000000: reg 0x81000000\+0x100 lies in RAM at 0x80000000", r"boot: console: sbi", EXACT], 0,
+             spoil=serial_at(0x81000000)),
+    ]
     trap = r"panic: .*%s"
     crashes = [
         Case("recursion_into_the_guard_page", [r"stack overflow on hart 0", r"use_stack"], 2, run="crash stack"),
@@ -194,12 +208,7 @@ class Bench:
 
     def __init__(self, folder, image, elf):
         self.folder, self.image, self.elf = folder, image, elf
-        self.stub = self.path("stub.bin")
-        elf_file = self.path("stub.elf")
-        subprocess.run([CROSS + "gcc", "-march=rv64imac_zifencei", "-mabi=lp64", "-mcmodel=medany", "-nostdlib", "-static",
-                        "-Wl,-Ttext=%#x" % STUB, "-Wl,--build-id=none", "-o", elf_file,
-                        os.path.join(HERE, "stub.S")], check=True)
-        subprocess.run([CROSS + "objcopy", "-O", "binary", elf_file, self.stub], check=True)
+        self.stub = loader.build_stub(folder)
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -212,34 +221,25 @@ class Bench:
 
     def blob(self, case):
         """QEMU's blob for this machine, without the room that it leaves behind."""
-        dump = self.path("qemu.dtb")
-        command = self.machine(case, self.stub)
-        command[command.index("virt")] = f"virt,dumpdtb={dump}"
-        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True)
-        with open(dump, "rb") as file:
-            blob = bytearray(file.read())
-        return blob[:word(blob, TOTALSIZE)]
+        return loader.qemu_blob(self.machine(case, self.stub), self.path("qemu.dtb"))
 
     def place(self, name, data, address):
         """Write @data to a file and return the options that put it at @address."""
-        path = name
-        if data is not None:
-            path = self.path(name)
-            with open(path, "wb") as file:
-                file.write(data)
-        return ["-device", f"loader,file={path},addr={address:#x},force-raw=on"]
+        path = self.path(name)
+        with open(path, "wb") as file:
+            file.write(data)
+        return loader.placed(path, address)
 
     def command(self, case):
         if case.kernel:
             return self.machine(case, self.elf if case.kernel == "elf" else self.image)
-        a1, from_firmware = (case.a1, 0) if case.a1 is not None else (0, 1)
-        options = []
+        a1 = case.a1
+        options = loader.placed(self.image, case.load)
         if case.spoil:
             options += self.place("case.dtb", case.spoil(self.blob(case)), case.blob_at)
-            a1, from_firmware = case.a1 if case.a1 is not None else case.blob_at, 0
-        params = struct.pack("<8s5Q", b"FPGSTUB1", case.load, from_firmware, a1, case.method, case.hart)
-        options += self.place("params.bin", params, PARAMS)
-        options += self.place(self.image, None, case.load)
+            a1 = case.blob_at if a1 is None else a1
+        params = loader.parameters(case.load, case.method, case.hart, a1)
+        options += self.place("params.bin", params, STUB + PARAMS)
         return self.machine(case, self.stub) + options
 
     def boot(self, case):
@@ -269,10 +269,7 @@ def main(argv):
     parser.add_argument("names", nargs="*")
     args = parser.parse_args(argv[1:])
 
-    with open(args.image, "rb") as file:
-        # image_size of the header: with .bss. Source: Linux Documentation/riscv/boot-image-header.rst.
-        image_bytes = struct.unpack_from("<Q", file.read(24), 16)[0]
-    chosen = [c for c in cases(image_bytes) if not args.names or any(n in c.name for n in args.names)]
+    chosen = [c for c in cases(loader.image_bytes(args.image)) if not args.names or any(n in c.name for n in args.names)]
     if args.list:
         print("\n".join(c.name for c in chosen))
         return 0

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The test loader: starts the image as no firmware would. Given to a simulator as its kernel; the image, a device tree
- * blob and the block of parameters at PARAMS are put into memory by the simulator (-device loader). Position
- * independent; uses no stack and no data of its own.
+ * blob and the block of parameters at PARAMS are put into memory by the simulator (-device loader), or lie behind it in
+ * one file. Position independent; uses no stack and no data of its own.
  *
  *   offset  parameter
  *      0    "FPGSTUB1"
@@ -11,10 +11,16 @@
  *     24    see above
  *     32    how: 0 jump on this hart   1 HSM hart_start of one hart, then stop   2 hart_start of all, then jump
  *     40    hart to start (1), or how many harts there are (2)
+ *     48    not 0: copy the firmware's blob to this address, which then is a1
+ *     56    0; how many harts came here
  *
- * Source: RISC-V SBI v2.0, chapter 9 (HSM).
+ * OpenSBI 1.1 sometimes lets a hart that is started later go where the first one went: such a hart stops here, so that
+ * whoever started it can ask again.
+ *
+ * Source: RISC-V SBI v2.0, chapter 9 (HSM); Devicetree Specification v0.4, 5.2 (the header).
  */
 #define PARAMS	      0x1000
+#define TOTALSIZE     4	/* in the blob's header, big-endian */
 #define HOW_HART      1
 #define HOW_ALL	      2
 
@@ -40,6 +46,11 @@ _start:
 	ld	t1, 0(t1)
 	bne	t0, t1, no_params
 
+	addi	t0, s2, 56
+	li	t1, 1
+	amoadd.d t0, t1, (t0)
+	bnez	t0, stop
+
 	ld	s3, 8(s2)		/* image */
 	ld	s4, 24(s2)		/* a1 */
 	ld	t0, 16(s2)
@@ -47,6 +58,26 @@ _start:
 	add	s4, s4, s1
 1:	ld	s5, 32(s2)
 	ld	s6, 40(s2)
+	ld	t3, 48(s2)
+	beqz	t3, copied
+	mv	s4, t3
+	li	t1, TOTALSIZE		/* t2: how much, t0: from here */
+	li	t2, 0
+2:	add	t0, s1, t1
+	lbu	t0, 0(t0)
+	slli	t2, t2, 8
+	or	t2, t2, t0
+	addi	t1, t1, 1
+	li	t0, TOTALSIZE + 4
+	bne	t1, t0, 2b
+	mv	t0, s1
+3:	lbu	t1, 0(t0)
+	sb	t1, 0(t3)
+	addi	t0, t0, 1
+	addi	t3, t3, 1
+	addi	t2, t2, -1
+	bnez	t2, 3b
+copied:
 	fence.i
 	li	t0, HOW_HART
 	beq	s5, t0, one_hart
@@ -63,6 +94,7 @@ one_hart:
 	mv	a0, s6
 	call	start_hart
 	bnez	a0, refused
+stop:
 	li	a7, SBI_EXT_HSM
 	li	a6, HSM_STOP
 	ecall

@@ -9,6 +9,7 @@
  */
 #include "boot_sim.h"
 
+#include "fpg/base/range.h"
 #include "fpg/core/ledger.h"
 #include "fpg/core/log.h"
 #include "fpg/core/memblock.h"
@@ -87,6 +88,10 @@ static const char *const prop_names[] = {
 	"model",
 	"riscv,isa-extensions",
 	"linux,stdout-path",
+	"reg-shift",
+	"reg-io-width",
+	"reg-offset",
+	"big-endian",
 };
 
 static const char *const strings[] = {
@@ -106,6 +111,8 @@ static const char *const strings[] = {
 	"mmio-sram",
 	"memmap=4M@0x100000000,64K$0x80400000 cma=1M",
 	"firmware_guess=off",
+	"ns16550a",
+	"/soc/x:115200n8",
 };
 
 struct program {
@@ -222,6 +229,30 @@ static void check_ledger(void)
 	ledger_set_sources(NULL);
 }
 
+/** What is found of the console is an access that a driver can make, and not to RAM. */
+static void check_console(void)
+{
+	struct port_console uart;
+	struct dt_facts *facts = &boot_sim_memory.facts;
+	if (dt_console(facts, &uart) != 0) {
+		return;
+	}
+	bool sound = port_console_driver(uart.compatible, uart.compatible_bytes) != NULL &&
+		     (uart.reg_io_width == 1 || uart.reg_io_width == 2 || uart.reg_io_width == 4) &&
+		     uart.reg_shift < 32 && 1ULL << uart.reg_shift >= uart.reg_io_width &&
+		     !phys_range_overflows(uart.base, uart.bytes);
+	for (uint32_t i = 0; i < facts->memory.count; i++) {
+		const struct dt_range *m = &facts->memory.at[i];
+		sound = sound && !phys_ranges_overlap((struct phys_range){ uart.base, uart.bytes },
+						      (struct phys_range){ m->base, m->size });
+	}
+	if (!sound) {
+		fprintf(stderr, "the console at %#llx makes no sense\n",
+			(unsigned long long)uart.base);
+		abort();
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct out nowhere = { drop };
@@ -255,6 +286,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 		}
 		check_ledger();
+		check_console();
 	}
 	boot_sim_end();
 	return 0;

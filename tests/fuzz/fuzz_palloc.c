@@ -14,19 +14,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define MOST_PAGES (5 * (MAX_ORDER_NR_PAGES > 1024 ? MAX_ORDER_NR_PAGES : 1024) + 64)
 
-static int populate(void *ctx, struct pfn_range frames)
-{
-	(void)ctx;
-	sim_frame_table_populate(frames);
-	return 0;
-}
-
-static void reset(void *ctx)
-{
-	(void)ctx;
-	sim_frame_table_reset();
-}
-
 static void drop(struct out *out, const char *s, size_t n)
 {
 	(void)out;
@@ -51,8 +38,8 @@ static void env_make(struct conformance_env *env)
 	env->out = &to_stderr;
 	env->zone_id = 5;
 	env->check_every = 64;
-	env->populate = populate;
-	env->reset = reset;
+	env->populate = sim_env_populate;
+	env->reset = sim_env_reset;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -155,6 +155,19 @@ void sim_frame_table_populate(struct pfn_range frames)
 	}
 }
 
+int sim_env_populate(void *ctx, struct pfn_range frames)
+{
+	(void)ctx;
+	sim_frame_table_populate(frames);
+	return 0;
+}
+
+void sim_env_reset(void *ctx)
+{
+	(void)ctx;
+	sim_frame_table_reset();
+}
+
 void sim_populate_budget(long calls)
 {
 	budget = calls;

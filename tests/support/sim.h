@@ -33,6 +33,10 @@ void sim_frame_table_reset(void);
 /** Populate records by hand. */
 void sim_frame_table_populate(struct pfn_range frames);
 
+/** The two for the conformance suite's environment; @ctx is not looked at. Return: 0 */
+int sim_env_populate(void *ctx, struct pfn_range frames);
+void sim_env_reset(void *ctx);
+
 /** Let the next @calls populations succeed and all later ones fail; negative: never fail. */
 void sim_populate_budget(long calls);
 

@@ -4,9 +4,9 @@
 #
 # A ktap row boots the test image (the image with tests/target/ linked in) and turns its KTAP lines into `ok - row: name`,
 # or `# skip row: name: why`; it fails too when its tests end early: the plan's count is checked. A says row boots the
-# image and wants an exit status and lines on the console. NAME selects rows whose name has it. Rows cover every paging
-# mode under OpenSBI 1.1 (Debian 12's, or what run-board finds) and 1.6 (trixie's), every simulator, 1 to 8 harts, RAM
-# from 64 MiB to 1 TiB.
+# image and wants an exit status and lines on the console; a typed row types its commands. NAME selects rows whose name
+# has it. Rows cover every paging mode under OpenSBI 1.1 (Debian 12's, or what run-board finds) and 1.6 (trixie's), every
+# simulator, 1 to 8 harts, RAM from 64 MiB to 1 TiB.
 set -u -o pipefail
 cd "$(dirname "$0")/../.." || exit 1
 O=${O:-build}
@@ -59,10 +59,41 @@ ktap_small() {
 	}
 }
 
+# typed NAME … as says, but RUN is typed at the prompt.
+typed() {
+	local keys=$O/target-$1.keys log=$O/target-$1.log status typist
+	rm -f "$keys" "$log"
+	mkfifo "$keys" || return 1
+	type_at_prompt "$log" "$2" "$6" >"$keys" &
+	typist=$!
+	stdin=$keys says "$1" "$2" "$3" "$4" "$5" "" "${@:7}"
+	status=$?
+	kill "$typist" 2>/dev/null
+	rm -f "$keys"
+	return "$status"
+}
+
+# What comes before the console is set up may get lost. QEMU's HTIF holds one character, and drops it when the next
+# comes first: there it is typed slowly, and again until it was understood.
+type_at_prompt() { # LOG BOARD "COMMAND; COMMAND"
+	local lines=${3//; /$'\n'}$'\n' i
+	until grep -qa ' monitor: ready: ' "$1" 2>/dev/null; do
+		sleep 0.2
+	done
+	if [ "$2" != spike ]; then
+		printf '%s' "$lines"
+		return
+	fi
+	for ((i = 0; ; i = (i + 1) % ${#lines})); do
+		printf '%s' "${lines:i:1}" || return
+		sleep 0.05
+	done
+}
+
 boot() { # IMAGE BOARD RAM HARTS BOOTARGS RUN
 	# OpenSBI 1.6 writes about illegal instructions, and ends no line.
 	FPG_IMAGE=$1 FPG_BOARD=$2 FPG_RAM=$3 FPG_HARTS=$4 FPG_ARGS=$5 FPG_RUN=$6 FPG_OPENSBI=${firmware:-} \
-		FPG_QEMU_ARGS=${more:-} TIMEOUT=${TIMEOUT:-240} tools/run-board 2>&1 </dev/null |
+		FPG_QEMU_ARGS=${more:-} TIMEOUT=${TIMEOUT:-240} tools/run-board 2>&1 <"${stdin:-/dev/null}" |
 		sed -u 's/\r//g; s/^system_opcode_insn: Invalid opcode for CSR read\/write instruction//'
 }
 
@@ -141,6 +172,16 @@ row ktap sifive_u sifive_u 512M 2 ""
 # The FU540's cores have Sv39 only; QEMU 7.2 gives them every mode, later ones do not. What is taken must be said.
 row says sifive_u-asked-for-sv57 sifive_u 512M 2 "satp=sv57" "pagetable; ledger" 0 \
 	'warning: satp=sv57: this hart refuses it; sv39 is used|boot: sv57 on: ' '^sv(39|57), root table at' "$exact"
+# The machine's own UART as the console, written and read; and the firmware's.
+console='version; pagetable; ledger; poweroff'
+row typed console-ns16550a qemu_virt 256M 2 "" "$console" 0 \
+	'boot: console: ns16550a at 0x10000000 \(/soc/serial@10000000\)' '^Firstpage .* console: ns16550a at' 'W\+X pages: 0' "$exact"
+row typed console-sifive sifive_u 512M 2 "" "$console" 0 \
+	'boot: console: sifive,uart0 at 0x10010000 \(' '^Firstpage .* console: sifive,uart0 at' 'W\+X pages: 0' "$exact"
+row typed console-htif spike 256M 1 'run="version; ledger"' "poweroff" 0 \
+	'boot: console: sbi (legacy|dbcn) \(/htif: no driver\)' '^Firstpage .* console: sbi' "$exact" '^fpg> poweroff$'
+row typed console-sbi qemu_virt 256M 2 "console=sbi" "$console" 0 \
+	'boot: console: sbi (legacy|dbcn) \(console=sbi\)' '^Firstpage .* console: sbi' "$exact"
 # More than Sv39 can show: the next mode, and leaves of 1 GiB.
 row says ram-1t qemu_virt 1T 1 "" "pagetable; ledger" 0 \
 	'^sv48, root table at' 'linear map +1023 x 1G' 'W\+X pages: 0' "$exact"
@@ -154,8 +195,20 @@ done
 if command -v spike >/dev/null; then
 	row ktap spike-isa spike-isa 256M 2 ""
 	row ktap spike-isa-sv57 spike-isa 64M 2 "satp=sv57"
+	row typed console-spike-isa spike-isa 256M 2 "" "$console" 0 \
+		'boot: console: ns16550a at 0x10000000 \(' '^Firstpage .* console: ns16550a at' 'W\+X pages: 0' "$exact"
 	row says_sv39 spike-isa-refuses-sv57 spike-isa 64M 2 "satp=sv57" "pagetable; ledger" 0 \
 		'warning: satp=sv57: this hart refuses it; sv39 is used' '^sv39, root table at' "$exact"
+	# RAM where the JH7110 has it, under an OpenSBI that was made for there (docs/boards.md).
+	if [ -n "${OPENSBI40:-}" ]; then
+		firmware=$OPENSBI40
+		row ktap spike-isa-0x40000000 spike-isa 0x40000000:128M 2 ""
+		more="--pmpgranularity=4096 --pmpregions=8" \
+			row ktap spike-isa-0x40000000-hole spike-isa 0x40000000:112M,0x50000000:32M 2 "satp=sv48"
+		firmware=${FPG_OPENSBI:-}
+	else
+		echo "# skip spike-isa-0x40000000: no OPENSBI40=<firmware made with FW_TEXT_START=0x40000000>"
+	fi
 else
 	echo "# skip spike-isa: no spike"
 fi
@@ -166,6 +219,10 @@ if reason=$(tools/fetch_opensbi "$O/opensbi" 2>&1); then
 	row ktap sv39-1g-opensbi-1.6 qemu_virt 1G 8 "satp=sv39"
 	row ktap sv48-1g-opensbi-1.6 qemu_virt 1G 4 "satp=sv48"
 	row ktap sv57-1g-opensbi-1.6 qemu_virt 1G 2 "satp=sv57"
+	row typed console-ns16550a-opensbi-1.6 qemu_virt 256M 2 "" "$console" 0 \
+		'^Firstpage .* console: ns16550a at' "$exact"
+	row typed console-sbi-opensbi-1.6 qemu_virt 256M 2 "console=sbi" "$console" 0 '^Firstpage .* console: sbi dbcn' "$exact"
+	row typed console-sifive-opensbi-1.6 sifive_u 512M 2 "" "$console" 0 '^Firstpage .* console: sifive,uart0 at' "$exact"
 	row ktap sifive_u-opensbi-1.6 sifive_u 512M 2 ""
 else
 	echo "# skip rows on OpenSBI 1.6: $(tail -n 1 <<<"$reason")"

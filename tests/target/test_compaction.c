@@ -12,8 +12,8 @@
 
 #include <string.h>
 
-/** Pages of a mapping; every second one is given back. */
-#define PAGES 2048U
+/** Pages of a mapping, more than the gaps that earlier tests may have left; every second one is given back. */
+#define PAGES 6144U
 
 static uint64_t words[PAGE_SIZE / sizeof(uint64_t)];
 
@@ -58,18 +58,19 @@ static bool apart;
 
 static bool compact_one(void *ctx, struct zone *zone)
 {
-	uint64_t *moved = ctx;
+	struct compact_report *sum = ctx;
 	struct compact_report report;
 	apart = zone->palloc != NULL && (zone->palloc->ops->caps & PALLOC_CAP_CLASS) != 0;
 	if (zone->palloc != NULL && compact_zone(zone, -1, &report) == 0) {
-		*moved += report.moved_pages;
+		sum->moved_pages += report.moved_pages;
+		sum->emptied_blocks += report.emptied_blocks;
 	}
 	return true;
 }
 
 static int a_programs_pages_are_moved_together_whole(struct out *out)
 {
-	uint64_t moved = 0;
+	struct compact_report sum = { .moved_pages = 0 };
 	uint64_t wrong = 0;
 	vaddr_t at;
 	if (!FPG_ENABLED(CONFIG_COMPACTION)) {
@@ -79,7 +80,7 @@ static int a_programs_pages_are_moved_together_whole(struct out *out)
 	KTAP_EXPECT(out, mm != NULL);
 	int err = half_of_a_mapping(mm, &at);
 	if (err == 0) {
-		zone_for_each(compact_one, &moved);
+		zone_for_each(compact_one, &sum);
 	}
 	for (uint64_t i = 0; err == 0 && i < PAGES; i += 2) {
 		err = mm_read(mm, vaddr(at.v + i * PAGE_SIZE), words, sizeof(words));
@@ -88,15 +89,15 @@ static int a_programs_pages_are_moved_together_whole(struct out *out)
 	mm_destroy(mm);
 	KTAP_EXPECT(out, err == 0 && wrong == 0);
 	/*
-	 * At least the pages of one pageblock, half of them in use. A backend that does not keep types apart puts page
-	 * tables between them, which do not move.
+	 * At least one pageblock becomes empty; how many pages that takes depends on the gaps that the boot left, which
+	 * are filled first. A backend that does not keep types apart puts page tables between them, which do not move.
 	 */
 	if (!apart) {
 		out_printf(out, "# %llu pages moved among page tables\n",
-			   (unsigned long long)moved);
+			   (unsigned long long)sum.moved_pages);
 		return 0;
 	}
-	KTAP_EXPECT(out, moved >= PAGEBLOCK_NR_PAGES / 2);
+	KTAP_EXPECT(out, sum.moved_pages > 0 && sum.emptied_blocks > 0);
 	return 0;
 }
 

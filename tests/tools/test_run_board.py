@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import tempfile
 import unittest
+import unittest.mock
 
 
 class RunBoard(unittest.TestCase):
@@ -78,6 +79,34 @@ class RunBoard(unittest.TestCase):
         self.assertIn("sifive_u", self.words(BOARD="sifive_u", HARTS="5"))
         self.refused("real board", BOARD="visionfive2")
         self.refused("BOARD=toaster is unknown", BOARD="toaster")
+
+    def spike(self, **values):
+        """As on a computer with Spike, whether this one has it or not."""
+        with tempfile.TemporaryDirectory() as folder:
+            with open(os.path.join(folder, "spike"), "w", encoding="utf-8") as file:
+                file.write("#!/bin/sh\n")
+            os.chmod(file.name, 0o755)
+            path = {"PATH": folder + os.pathsep + os.environ["PATH"]}
+            with unittest.mock.patch.dict(os.environ, path):
+                return self.run_board(BOARD="spike-isa", OPENSBI=self.image.name, **values)
+
+    def test_spike_takes_regions_of_ram(self):
+        words = shlex.split(self.spike(RAM="0x40000000:64M,0x60000000:1G").stdout)
+        self.assertIn("-m0x40000000:0x4000000,0x60000000:0x40000000", words)
+        self.assertIn("-m512", shlex.split(self.spike(RAM="512M").stdout))
+        for ram in ("0x40000000:", "40000000:64M", "0x40000000:64M,", ",0x40000000:64M", "0x40000000:64K", ":"):
+            result = self.spike(RAM=ram)
+            self.assertEqual(result.returncode, 2, ram)
+            self.assertIn(f"RAM={ram}", result.stderr)
+        self.refused("RAM=0x80000000:64M", RAM="0x80000000:64M")
+
+    def test_a_run_of_spike_is_bounded_by_instructions(self):
+        self.assertIn("--instructions=100000000000", shlex.split(self.spike(RUN="log").stdout))
+        self.assertIn("--instructions=5", shlex.split(self.spike(INSTRUCTIONS="5").stdout))
+        self.assertNotIn("--instructions", self.spike().stdout)
+        self.assertNotIn("--instructions", self.spike(RUN="log", INSTRUCTIONS="0").stdout)
+        self.assertIn("INSTRUCTIONS=many", self.spike(INSTRUCTIONS="many").stderr)
+        self.refused("INSTRUCTIONS= is for BOARD=spike-isa", INSTRUCTIONS="5")
 
     def test_a_missing_image_is_named(self):
         self.refused("no-such-image.bin", IMAGE="no-such-image.bin")

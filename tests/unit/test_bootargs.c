@@ -179,6 +179,9 @@ static void switches_and_names_are_read(void **state)
 	assert_true(read_args("loglevel=1")->loglevel == LOG_WARN);
 	assert_int_equal(read_args("fail_boot=17")->fail_boot, 17);
 	assert_int_equal(read_args("maxcpus=3")->max_harts, 3);
+	assert_false(read_args("maxcpus=3")->firmware_console);
+	assert_true(read_args("console=auto console=sbi")->firmware_console);
+	assert_false(read_args("console=sbi console=auto")->firmware_console);
 	assert_int_equal(read_args("fail_boot=17")->max_harts, 0);
 	assert_int_equal(read_args("fail_boot=17 fail_boot=0")->fail_boot, 0);
 	assert_int_equal(warnings_count(), 0);
@@ -191,7 +194,7 @@ static void malformed_switches_are_named_and_change_nothing(void **state)
 		"loglevel=9",	  "loglevel", "memblock=1",	     "memblock",
 		"palloc=",	  "palloc",   "debug_pagealloc=yes", "firmware_guess=maybe",
 		"firmware_guess", "run",      "fail_boot",	     "fail_boot=each",
-		"maxcpus=0",	  "maxcpus",  "maxcpus=all",
+		"maxcpus=0",	  "maxcpus",  "maxcpus=all",	     "console",
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
@@ -202,6 +205,7 @@ static void malformed_switches_are_named_and_change_nothing(void **state)
 		assert_true(a->firmware_guess && !a->memblock_debug && !a->debug_pagealloc);
 		assert_int_equal(a->fail_boot, 0);
 		assert_int_equal(a->max_harts, 0);
+		assert_false(a->firmware_console);
 	}
 }
 

@@ -28,19 +28,6 @@ static void write_stdout(struct out *out, const char *s, size_t n)
 
 static struct out to_stdout = { .write = write_stdout };
 
-static int populate(void *ctx, struct pfn_range frames)
-{
-	(void)ctx;
-	sim_frame_table_populate(frames);
-	return 0;
-}
-
-static void reset(void *ctx)
-{
-	(void)ctx;
-	sim_frame_table_reset();
-}
-
 static const struct palloc_ops *parent_ops;
 static struct palloc parent;
 
@@ -69,8 +56,8 @@ static void run(const struct palloc_ops *ops)
 		.seed = sim_seed(0x1234567890abcdef),
 		.steps = 20000,
 		.check_every = 4096,
-		.populate = populate,
-		.reset = reset,
+		.populate = sim_env_populate,
+		.reset = sim_env_reset,
 	};
 	sim_frame_table_start(env.span);
 	for (unsigned int i = 0; i < 2; i++) {

@@ -31,19 +31,6 @@ static struct out to_stdout = { .write = write_stdout };
 /** Spans are multiples of this. */
 #define BLOCK (MAX_ORDER_NR_PAGES > 1024 ? MAX_ORDER_NR_PAGES : 1024)
 
-static int populate(void *ctx, struct pfn_range frames)
-{
-	(void)ctx;
-	sim_frame_table_populate(frames);
-	return 0;
-}
-
-static void reset(void *ctx)
-{
-	(void)ctx;
-	sim_frame_table_reset();
-}
-
 static uint64_t number_wanted(const char *variable, uint64_t standard)
 {
 	const char *text = getenv(variable);
@@ -59,8 +46,8 @@ static void env_make(struct conformance_env *env, uint64_t start, uint64_t end)
 		.zone_id = 0xabc,
 		.steps = number_wanted("FPG_STEPS", 20000),
 		.check_every = 4096,
-		.populate = populate,
-		.reset = reset,
+		.populate = sim_env_populate,
+		.reset = sim_env_reset,
 	};
 	sim_frame_table_start(env->span);
 	for (unsigned int i = 0; i < 2; i++) {

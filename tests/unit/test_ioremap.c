@@ -69,11 +69,41 @@ static void memory_is_no_register(void **state)
 	assert_same(&before);
 }
 
+#define HIDDEN (VM_RAM_BASE + 32 * SZ_1M)
+
+static void hide(void)
+{
+	assert_int_equal(memblock_mark_nomap(HIDDEN, SZ_1M), 0);
+}
+
+/** Of no-map RAM there is no other mapping, of other RAM there is. */
+static void no_map_ram_can_be_mapped_and_other_ram_cannot(void **state)
+{
+	(void)state;
+	const struct vm_machine_options how = { .layout = &vm_layout_sv39, .before_pages = hide };
+	const phys_addr_t hidden = HIDDEN;
+	start(&how);
+	const struct books before = books();
+	assert_null(memremap_wc(VM_RAM_BASE, PAGE_SIZE));
+	assert_null(memremap_wc(hidden - 1, 2));
+	assert_null(memremap_wc(hidden, SZ_1M + 1));
+	assert_int_equal(page_check_warnings, 3);
+	assert_null(ioremap(hidden, PAGE_SIZE));
+	assert_same(&before);
+	char *va = memremap_wc(hidden, SZ_1M);
+	check_area(va, SZ_1M, MEM_R | MEM_W);
+	assert_int_equal(vm_machine_walk(va).phys, hidden);
+	iounmap(va);
+	assert_same(&before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(registers_keep_their_offset_and_get_their_type),
 		cmocka_unit_test_teardown(memory_is_no_register, vm_machine_end),
+		cmocka_unit_test_teardown(no_map_ram_can_be_mapped_and_other_ram_cannot,
+					  vm_machine_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

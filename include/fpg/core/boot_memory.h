@@ -15,6 +15,8 @@
 #include "fpg/core/bootargs.h"
 #include "fpg/core/devicetree.h"
 #include "fpg/core/image.h"
+#include "fpg/core/owner.h"
+#include "fpg/port/board.h"
 
 /** What firmware and loader left. Everything stays where it is until boot is over. */
 struct boot_inputs {
@@ -36,13 +38,13 @@ struct boot_inputs {
 	void (*unmap)(void *va, size_t bytes);
 };
 
-/** An area that a node asks for and a later stage sets up. */
+/** An area that a node of /reserved-memory asks for and a later stage sets up. */
 struct boot_area {
 	struct phys_range range;
 	int32_t node;
 	/** enum dt_range_flags */
 	uint16_t flags;
-	/** For CMA (reusable shared-dma-pool); else for DMA (linux,dma-default). */
+	/** For CMA (reusable shared-dma-pool); else for DMA (shared-dma-pool, linux,dma-default). */
 	bool cma;
 };
 
@@ -52,6 +54,8 @@ struct boot_memory {
 	struct dt_facts facts;
 	struct bootargs args;
 	bool scanned;
+	/** What is known of the board beyond its tree, or NULL. */
+	const struct port_board *board;
 	/** As reserved; size 0: none. */
 	struct phys_range initrd;
 	/** Reserved as firmware because nothing describes any; size 0: none. */
@@ -138,6 +142,13 @@ bool boot_memory_next_area(const struct boot_memory *bm, phys_addr_t *at, struct
 /** A claim on bytes of @area: somebody else wanted them, or the area's node wanted others' bytes. NULL: none. */
 struct memblock_region;
 const struct memblock_region *boot_area_claim(struct phys_range area);
+
+/** The first region in @range that is held for @node, or, when not @mine, for somebody else; NULL: there is none. */
+const struct memblock_region *boot_area_held(const struct memblock_region *range, int node,
+					     bool mine);
+
+/** Somebody else, @owner, wants some of what @node describes: then what is left is not what was meant, and is no area. */
+bool boot_area_rival(int node, struct mem_owner *owner);
 
 /**
  * End the reservations of CMA nodes: for a build without CMA, where nobody could ever use that memory. Areas that another

@@ -12,6 +12,7 @@
  *   compaction_proactive=N   compact in idle time above N per cent of unusable free memory; 100: never
  *   kernelcore=, movablecore=SIZE|N%;  kernelcore=mirror
  *   satp=auto|sv39|sv48|sv57     memtest[=N]     loglevel=NAME|0..3     palloc=NAME     run="COMMANDS"
+ *   console=auto|sbi         the UART of /chosen/stdout-path, or the firmware's console
  *   maxcpus=N     memblock=debug     debug_pagealloc[=on|off]     page_owner[=on|off]     firmware_guess=on|off
  *
  * An unknown or malformed argument is named in a warning and ignored.
@@ -88,6 +89,8 @@ struct bootargs {
 	bool page_owner;
 	bool memblock_debug;
 	bool firmware_guess;
+	/** console=sbi: stay on the firmware's console. */
+	bool firmware_console;
 	/** Number of the allocation of the boot that is to fail; 0: none. */
 	uint64_t fail_boot;
 	/** Name of a backend, or NULL. */

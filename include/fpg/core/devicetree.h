@@ -116,6 +116,19 @@ struct dt_chosen {
 	struct phys_range usable[DT_MAX_USABLE_RANGES];
 };
 
+/** Levels below the root at which the console can lie. */
+#define DT_CONSOLE_DEPTH 8
+
+/** The way down to the console's node, as far as it was found. */
+struct dt_console_path {
+	/** What is left of the path, and what follows that (behind an alias); NULL: not begun. */
+	const char *rest;
+	const char *then;
+	uint32_t depth;
+	int32_t node[DT_CONSOLE_DEPTH];
+	bool found;
+};
+
 /** About 25 KiB: give it static storage. It points into itself, so it cannot be copied. */
 struct dt_facts {
 	const void *blob;
@@ -134,6 +147,7 @@ struct dt_facts {
 	/** Ticks a second, 0 when the tree does not say. */
 	uint64_t timebase_hz;
 	struct port_poweroff poweroff;
+	struct dt_console_path console;
 	uint32_t cpu_count;
 	/** cpu nodes seen, also those beyond DT_MAX_HARTS. */
 	uint32_t cpus_found;
@@ -271,6 +285,32 @@ const char *dt_node_path(const void *blob, int32_t node, char *buf, size_t buf_b
 
 /** The node that /chosen/stdout-path names, aliases and ":115200" resolved. Return: offset | -ENOENT */
 int32_t dt_stdout_node(const struct dt_facts *facts);
+
+/**
+ * The address by which the device at @node reaches [phys, phys + bytes): through the dma-ranges of the buses above it. A bus
+ * without dma-ranges, or with an empty one, changes nothing.
+ * Context: any; walks the tree once a level
+ * Return:  0 | -ERANGE: no entry of a bus, @where (out, its node), holds the range | -EINVAL: dma-ranges of @where is damaged
+ */
+FPG_MUST_CHECK int dt_phys_to_dma(const void *blob, int32_t node, struct phys_range phys,
+				  uint64_t *dma, int32_t *where);
+
+/** The node at an absolute path, or that an alias names. Walks the tree. Return: offset | -ENOENT */
+int32_t dt_node_by_path(const struct dt_facts *facts, const char *path);
+
+/**
+ * The console's UART: the node that /chosen/stdout-path names by path or alias, when port_console_driver() knows it.
+ * Its registers are found as the CPU sees them: reg through the ranges of all its parents, reg-offset added. A node that
+ * cannot be used is warned about, by the property and value that are to blame. What stdout-path says of the line
+ * (":115200n8") is not looked at: the firmware has set it up.
+ *
+ * @console  out; complete on success only
+ * Context:  boot hart only (the walk's state is static), after the memory list is complete
+ * Return:   0 | -ENOENT (no stdout-path, or, warned about, it names no node) | -ENOTSUP (no driver for it) | -EINVAL
+ *           (warned about)
+ * Source:   Linux Documentation/devicetree/bindings/serial/8250.yaml; Devicetree v0.4, 3.6 (/chosen), 2.3.4 to 2.3.8
+ */
+FPG_MUST_CHECK int dt_console(struct dt_facts *facts, struct port_console *console);
 
 /** Warn about a node: its path, then the text. At most DT_MAX_WARNINGS about one blob are printed. -1: no node. */
 void dt_warn(struct dt_facts *facts, int32_t node, const char *fmt, ...) FPG_PRINTF(3, 4);

@@ -125,9 +125,12 @@ typedef void (*ledger_runs_fn)(ledger_fn fn, void *ctx);
  */
 void ledger_set_runs(ledger_runs_fn runs);
 
+struct port_board;
 struct ledger_sources {
 	/** For names of nodes; may be NULL. */
 	const struct dt_facts *facts;
+	/** For RAM that shows at other addresses, too; may be NULL. */
+	const struct port_board *board;
 	/**
 	 * Range @i of RAM; ascending, disjoint; asked for in order. Return: false past the last.
 	 */

@@ -54,6 +54,8 @@ void vunmap(const void *addr);
 void *ioremap(phys_addr_t phys, size_t bytes);
 /** The same, non-cacheable (write-combining). */
 void *ioremap_wc(phys_addr_t phys, size_t bytes);
+/** The same for memory that nothing else maps: no-map RAM, or memory outside RAM. Given back with iounmap() */
+void *memremap_wc(phys_addr_t phys, size_t bytes);
 /** Any address of the first page will do. */
 void iounmap(const void *addr);
 

@@ -16,8 +16,42 @@ void port_console_write(const char *s, size_t bytes);
 /** Return: the next input byte (0..255), or -1 when there is none now. End of input reads as -1 for ever. */
 int port_console_read(void);
 
-/** What the console is: "sbi dbcn", "sbi legacy", "host". */
+/** What the console is: "sbi dbcn", "sbi legacy", "ns16550a at 0x10000000", "host". */
 const char *port_console_name(void);
+
+/**
+ * A UART, as the device tree describes it. The firmware has set its line up: neither speed nor clocks are touched, so
+ * clock-frequency and current-speed are not even asked for.
+ */
+struct port_console {
+	/** compatible of the node: strings one after the other, each terminated. */
+	const char *compatible;
+	uint32_t compatible_bytes;
+	/** Register n is at base + (n << reg_shift) where the part has 8-bit registers in a row; all lie in @bytes. */
+	phys_addr_t base;
+	uint64_t bytes;
+	uint8_t reg_shift;
+	/** Bytes of an access: 1, 2 or 4. */
+	uint8_t reg_io_width;
+	/** The value is in the last byte of an access, not in the first. */
+	bool big_endian;
+};
+
+/** Return: the first string of @compatible for which this build has a driver, or NULL */
+const char *port_console_driver(const char *compatible, uint32_t compatible_bytes);
+
+/**
+ * Make a UART the console, instead of the firmware's. It is asked first whether it is there and takes characters; when
+ * it is not, everything stays as it was. A UART that stops taking characters later is given up for good, with one line
+ * on the firmware's console that says so.
+ *
+ * @how     not kept
+ * Context: boot hart, final page tables on, after port_set_mmio_map() and port_trap_register()
+ * Return:  0 | -ENOTSUP (no driver) | -EINVAL (its registers do not lie in [base, base + bytes), or are misaligned for
+ *          reg_io_width) | -ENOMEM (cannot be mapped) | -EFAULT (an access trapped) | -ENODEV (all bits are set: no
+ *          device answers) | -EIO (the firmware did not set it up) | -ETIMEDOUT (takes no characters)
+ */
+FPG_MUST_CHECK int port_set_console(const struct port_console *how);
 
 /* ---- time and counters ------------------------------------------------------------------------------------ */
 
@@ -53,7 +87,7 @@ struct port_poweroff {
 
 /**
  * How port_set_poweroff() reaches registers: a function that maps @bytes of device memory for good, or returns NULL
- * (early_ioremap). Set before port_set_poweroff().
+ * (early_ioremap). Set before port_set_poweroff() and port_set_console().
  */
 void port_set_mmio_map(void *(*map)(phys_addr_t phys, size_t bytes));
 
