@@ -315,7 +315,7 @@ static int add_free_page(struct palloc *pa, uint64_t n)
 		return -EAGAIN;
 	}
 	b->free_pages++;
-	pa->cma_free_pages += buddy_cma_frames(b, n, n + 1);
+	pa->cma_free_pages += pageblock_type_at(b->map, n - b->base) == MIGRATE_CMA;
 	buddy_mark_cut(b, n, n + 1);
 	buddy_merge_block(pa, n, 0);
 	return 0;
