@@ -98,26 +98,6 @@ static int full_round(struct cma *cma, uint64_t *cost)
 	return err;
 }
 
-static int full_1024(struct bench_report *report)
-{
-	struct cma *cma = cma_default();
-	uint64_t cost = 0;
-	int err = 0;
-	if (cma == NULL) {
-		report->left_out = true;
-		return 0;
-	}
-	movable_owner_start(false);
-	for (unsigned int i = 0; err == 0 && i < WARM_UPS; i++) {
-		err = full_round(cma, &cost);
-	}
-	if (err != 0) {
-		return bench_fail(report, err, "the area could not be filled and emptied");
-	}
-	bench_line(report, "cma.alloc_1024_full", cost, 1);
-	return 0;
-}
-
 /* ---- full of a program's pages ---- */
 
 /** All of the area is ours; 1024 frames of it become a program's. */
@@ -146,7 +126,9 @@ static int anon_round(struct cma *cma, uint64_t *cost)
 	return err == 0 && !cma_release(cma, pages, PAGES) ? -EIO : err;
 }
 
-static int anon_1024(struct bench_report *report)
+/** @round fills the area, counts a cma_alloc() and puts all back; the last time is measured. */
+static int round_row(struct bench_report *report, const char *name,
+		     int (*round)(struct cma *cma, uint64_t *cost))
 {
 	struct cma *cma = cma_default();
 	uint64_t cost = 0;
@@ -155,14 +137,25 @@ static int anon_1024(struct bench_report *report)
 		report->left_out = true;
 		return 0;
 	}
+	movable_owner_start(false);
 	for (unsigned int i = 0; err == 0 && i < WARM_UPS; i++) {
-		err = anon_round(cma, &cost);
+		err = round(cma, &cost);
 	}
 	if (err != 0) {
 		return bench_fail(report, err, "the area could not be filled and emptied");
 	}
-	bench_line(report, "cma.alloc_1024_anon", cost, 1);
+	bench_line(report, name, cost, 1);
 	return 0;
+}
+
+static int full_1024(struct bench_report *report)
+{
+	return round_row(report, "cma.alloc_1024_full", full_round);
+}
+
+static int anon_1024(struct bench_report *report)
+{
+	return round_row(report, "cma.alloc_1024_anon", anon_round);
 }
 
 const struct bench bench_rows_cma[] = {

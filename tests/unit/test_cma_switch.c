@@ -306,15 +306,24 @@ static void change_often(void)
 	__atomic_store_n(&over, 1, __ATOMIC_RELEASE);
 }
 
-static int use_or_change(void *arg)
+/** What all harts but the first do while that one changes the allocator. */
+static void (*meanwhile)(void);
+
+static int work_or_change(void *arg)
 {
 	(void)arg;
 	if (hart_index() == 0) {
 		change_often();
 	} else {
-		use_area();
+		meanwhile();
 	}
 	return 0;
+}
+
+static void run_while_changing(void (*work)(void))
+{
+	meanwhile = work;
+	EXPECT(hart_run_mask(harts_online(), "changing", work_or_change, NULL, NULL) == 0);
 }
 
 static void use_while_changing(void)
@@ -325,7 +334,7 @@ static void use_while_changing(void)
 	}
 	EXPECT(start() == HARTS);
 	const uint32_t lent = lend(2000);
-	EXPECT(hart_run_mask(harts_online(), "changing", use_or_change, NULL, NULL) == 0);
+	run_while_changing(use_area);
 	EXPECT(stats().given_out == 0 && stats().failures == 0);
 	for (uint32_t i = 0; i < lent; i++) {
 		EXPECT(movable_intact(i) && movable_free(i));
@@ -355,17 +364,6 @@ static void claim_ranges(void)
 	}
 }
 
-static int claim_or_change(void *arg)
-{
-	(void)arg;
-	if (hart_index() == 0) {
-		change_often();
-	} else {
-		claim_ranges();
-	}
-	return 0;
-}
-
 static void claim_while_changing(void)
 {
 	start_area(&usual);
@@ -374,7 +372,7 @@ static void claim_while_changing(void)
 	}
 	EXPECT(start() == 2);
 	const uint64_t free = page_alloc_free_pages();
-	EXPECT(hart_run_mask(harts_online(), "changing", claim_or_change, NULL, NULL) == 0);
+	run_while_changing(claim_ranges);
 	page_cache_drain_all();
 	check();
 	/* Records that were needed and metadata, but no range. */
