@@ -195,18 +195,6 @@ static void lend_until(struct cma *cma, uint64_t end)
 	}
 }
 
-/** What was in the way of a part that is wanted whatever it costs: is another attempt worth it? */
-static bool try_again(const struct migrate_blocker *b, uint32_t *patience)
-{
-	if (b->reason != MIGRATE_REASON_TAKEN || *patience < MIGRATE_PATIENCE_A_TRY) {
-		return migrate_gone_soon(b, patience);
-	}
-	/* From hand to hand, by way of the harts' caches; there is no other window to try instead. */
-	*patience -= MIGRATE_PATIENCE_A_TRY;
-	port_relax();
-	return true;
-}
-
 /**
  * Claim what is lent; waits as cma_alloc() does for pages that will be gone in a moment. Return: 0: a carve-out | -EBUSY,
  * -ENOMEM: lent as before
@@ -223,7 +211,7 @@ static int reclaim(struct cma *cma, struct cma_report *report)
 		err = alloc_contig_range_report(kept, GFP_KERNEL | __GFP_MOVABLE, &result);
 		cma_count(&cma->pages_moved, result.moved_pages);
 		cma_count(&cma->pages_discarded, result.discarded_pages);
-		if (err == -EBUSY && try_again(&result.blocker, &patience)) {
+		if (err == -EBUSY && migrate_try_again(&result.blocker, &patience)) {
 			err = 0;
 			continue;
 		}

@@ -184,6 +184,11 @@ int cma_alloc_moving(struct cma *cma, const struct palloc_req *req, struct cma_r
 		struct palloc_window window;
 		struct migrate_result result = { 0 };
 		int err = cma_look(cma, req, known, known_count, &window, report);
+		if (err == -EBUSY && migrate_try_again(&report->blocker, &patience)) {
+			/* In the way everywhere was what is gone in a moment, or was when it was looked at again. */
+			report->blocker = (struct migrate_blocker){ 0 };
+			continue;
+		}
 		if (err != 0) {
 			return err;
 		}

@@ -262,6 +262,16 @@ FPG_NOINLINE bool migrate_gone_soon(const struct migrate_blocker *b, uint32_t *p
 	return *patience != 0;
 }
 
+bool migrate_try_again(const struct migrate_blocker *b, uint32_t *patience)
+{
+	if (b->reason != MIGRATE_REASON_TAKEN || *patience < MIGRATE_PATIENCE_A_TRY) {
+		return migrate_gone_soon(b, patience);
+	}
+	*patience -= MIGRATE_PATIENCE_A_TRY;
+	port_relax();
+	return true;
+}
+
 void migrate_look(struct pfn_range frames, struct migrate_estimate *out)
 {
 	uint64_t pages;

@@ -35,6 +35,12 @@ enum frame_use frame_row(pfn_t f, uint64_t *frames, struct migrate_blocker *why)
  */
 FPG_MUST_CHECK bool migrate_gone_soon(const struct migrate_blocker *b, uint32_t *patience);
 
+/**
+ * The same where no other place can be taken instead: also a page that goes from hand to hand, by way of the harts' caches,
+ * is worth another attempt. Return: it is
+ */
+FPG_MUST_CHECK bool migrate_try_again(const struct migrate_blocker *b, uint32_t *patience);
+
 /** It may be gone in a moment: in use, or a movable page on its way to whom it is for. */
 static inline bool migrate_passes(const struct migrate_blocker *b)
 {
