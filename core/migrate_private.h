@@ -26,7 +26,7 @@ enum frame_use frame_row(pfn_t f, uint64_t *frames, struct migrate_blocker *why)
  * What a call waits in all for what will be gone in a moment, in looks: the first touch of a page by a program takes so
  * long at most, from the allocation to the mapping. And what each further attempt counts for.
  */
-#define MIGRATE_PATIENCE       (1U << 20)
+#define MIGRATE_PATIENCE       (1U << 22)
 #define MIGRATE_PATIENCE_A_TRY (MIGRATE_PATIENCE / 64U)
 
 /**
