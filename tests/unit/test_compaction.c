@@ -193,6 +193,7 @@ static void pageblocks_of_other_kinds_are_neither_emptied_nor_filled(void **stat
 						  MIGRATE_HIGHATOMIC };
 	struct pfn_range ranges[2 * ARRAY_SIZE(kinds)];
 	if ((backend->caps & PALLOC_CAP_CLASS) == 0) {
+		print_message("# skip: %s keeps no migratetypes\n", backend->name);
 		skip();
 	}
 	fill(every_second);

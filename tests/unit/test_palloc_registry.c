@@ -101,6 +101,7 @@ static void an_overlay_s_mistakes_are_named_too(void **state)
 	struct palloc_fault fault;
 	char names[64];
 	if (!FPG_ENABLED(CONFIG_CMA)) {
+		print_message("# skip: no CMA in this build\n");
 		skip();
 	}
 	assert_non_null(cma);
